@@ -1,0 +1,160 @@
+"""The composition root: from configuration to a running system. Only this module knows concrete classes."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from dms.alerts.manager import AlertManager
+from dms.alerts.profiles import load_profile
+from dms.assess.assessor import Assessor
+from dms.backends import Backend, open_backend
+from dms.backends.checked import CheckedBackend
+from dms.config import Config, EngineConfig
+from dms.demo_broker import DemoBroker
+from dms.engines.manifest import check_signature, load_manifest
+from dms.loop import Loop, Observer
+from dms.metrics import Metrics
+from dms.pipeline import Pipeline
+from dms.resources import engines_folder
+from dms.scheduler import Scheduler
+from dms.service import Notifier, StopSignal
+from dms.sinks import Sink
+from dms.sinks.jsonl import JsonlSink
+from dms.sinks.log import LogSink
+from dms.sinks.mqtt import MqttSink
+from dms.sources import FrameSource, open_source
+from dms.stages import Stage
+from dms.stages.distraction import DistractionStage
+from dms.stages.eyes import EyesStage
+from dms.stages.face import FaceStage
+from dms.stages.fatigue import FatigueStage
+from dms.stages.quality import QualityStage
+from dms.summary import Summary, SummarySink
+
+VITALS_WINDOW_S = 10.0
+"""Vitals tell rate and latency over the last ten seconds."""
+
+
+def open_engine(name: str, config: EngineConfig, folder: Path) -> Backend:
+    """Load the engine `name`, proved against its manifest and contract.
+
+    Raises:
+        EngineMissing: no such file.
+        EngineMismatch: truncated, changed, or another net.
+    """
+    manifest = load_manifest(folder / name)
+    backend = open_backend(config.backend, manifest.verified_path(config.precision), config.threads)
+    check_signature(backend.inputs, backend.outputs, manifest)
+    return CheckedBackend(name, backend)
+
+
+@contextmanager
+def open_pipeline(config: Config, session: str) -> Iterator[Pipeline]:
+    """The pipeline with its engines loaded; they are closed on leaving. `session` begins every alert's id."""
+    folder = Path(config.engines.folder) if config.engines.folder else engines_folder()
+    with ExitStack() as stack:
+
+        def engine(name: str) -> Backend:
+            return stack.enter_context(closing(open_engine(name, getattr(config.engines, name), folder)))
+
+        stages: tuple[Stage, ...] = (
+            QualityStage(),
+            FaceStage(engine("face"), config.tracking),
+            EyesStage(engine("eyes"), config.tracking),
+            FatigueStage(engine("fatigue")),
+            DistractionStage(engine("distraction")),
+        )
+        yield Pipeline(
+            stages,
+            Scheduler(config.schedule),
+            Assessor(config.assess),
+            AlertManager(load_profile(config.alerts.profile), session),
+            time.perf_counter,
+        )
+
+
+def run(config: Config, tell: Callable[[str], None]) -> Summary:
+    """Run until the source ends or the process is told to stop; `tell` gets a line for each event.
+
+    Raises:
+        DmsError: something is wrong at start; a fault later is published and lived through.
+    """
+    with ExitStack() as stack:
+        stop = stack.enter_context(StopSignal())
+        notifier = stack.enter_context(closing(Notifier.from_environment()))
+        _start_demo_broker(config, stack)
+        pipeline = stack.enter_context(open_pipeline(config, session=uuid.uuid4().hex[:8]))
+        sinks = [stack.enter_context(closing(sink)) for sink in _sinks(config, tell)]
+        source = stack.enter_context(closing(open_source(config.source)))
+        heartbeat = _Heartbeat(notifier)
+        summary = _judge(config, source, pipeline, sinks, stop.is_set, heartbeat)
+        notifier.stopping()
+        return summary
+
+
+def judge_recording(
+    config: Config, source: FrameSource, sinks: list[Sink], observer: Observer | None = None
+) -> Summary:
+    """Judge a recording as fast as it goes, by recorded time, telling `sinks`."""
+    with open_pipeline(config, session="analysis") as pipeline, StopSignal() as stop:
+        return _judge(config, source, pipeline, sinks, stop.is_set, lambda: None, observer)
+
+
+def _judge(
+    config: Config,
+    source: FrameSource,
+    pipeline: Pipeline,
+    sinks: list[Sink],
+    stop: Callable[[], bool],
+    heartbeat: Callable[[], None],
+    observer: Observer | None = None,
+) -> Summary:
+    totals = SummarySink()
+    begun_s = time.perf_counter()
+    Loop(
+        source,
+        pipeline,
+        [*sinks, totals],
+        Metrics(VITALS_WINDOW_S),
+        config.service,
+        frame_timeout_s=config.source.lost_after_s,
+        clock=time.monotonic,
+        stop=stop,
+        heartbeat=heartbeat,
+        observer=observer,
+    ).run()
+    return totals.summary(source.dropped, time.perf_counter() - begun_s)
+
+
+def _sinks(config: Config, tell: Callable[[str], None]) -> Iterator[Sink]:
+    yield LogSink(tell)
+    if config.sinks.jsonl.path:
+        yield JsonlSink(Path(config.sinks.jsonl.path))
+    if config.sinks.mqtt.enabled:
+        yield MqttSink(config.sinks.mqtt)
+
+
+def _start_demo_broker(config: Config, stack: ExitStack) -> None:
+    mqtt = config.sinks.mqtt
+    if mqtt.enabled and mqtt.demo_broker:
+        broker = DemoBroker.start_if_none(mqtt.host, mqtt.port)
+        if broker is not None:
+            stack.enter_context(closing(broker))
+
+
+class _Heartbeat:
+    """Tells the service manager `ready` at the first judged frame and `watchdog` at every one."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+        self._ready = False
+
+    def __call__(self) -> None:
+        if not self._ready:
+            self._notifier.ready()
+            self._ready = True
+        self._notifier.watchdog()

@@ -1,0 +1,40 @@
+"""The driver's state, named from the signals: the worst that holds wins, and good must be seen to be said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dms.assess.temporal import ROUNDING_S
+from dms.config import VerdictConfig
+from dms.records import DriverState, Signal
+
+
+def name_state(signals: Mapping[str, Signal], config: VerdictConfig) -> DriverState:
+    """Name the state; UNKNOWN where neither danger nor attention can be told."""
+
+    def reached(name: str, limit: float) -> bool:
+        value = signals[name].value
+        return value is not None and value >= limit - ROUNDING_S
+
+    off_road = "off_road_s"
+    if reached("closure_s", config.unresponsive_closure_s) or reached(
+        off_road, config.unresponsive_off_road_s
+    ):
+        return DriverState.UNRESPONSIVE
+    if reached("closure_s", config.asleep_closure_s):
+        return DriverState.ASLEEP
+    slow, slower = config.drowsy_perclos_60s, config.drowsy_perclos_180s
+    if reached("perclos_60s", slow) and reached("perclos_180s", slower):
+        return DriverState.DROWSY
+    if (
+        reached(off_road, config.distracted_off_road_s)
+        or reached("off_road_30s", config.distracted_vats_s)
+        or reached("phone_s", config.distracted_phone_s)
+    ):
+        return DriverState.DISTRACTED
+    return DriverState.ATTENTIVE if _watches(signals) else DriverState.UNKNOWN
+
+
+def _watches(signals: Mapping[str, Signal]) -> bool:
+    """Whether it was seen where the driver looks, but for eyes just closing: a blink is no loss of sight."""
+    return signals["off_road_s"].value is not None or bool(signals["closure_s"].value)

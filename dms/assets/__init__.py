@@ -1,0 +1,1 @@
+"""Files shipped with the package: the default portrait and the demo drive."""

@@ -1,0 +1,151 @@
+"""The configuration as text: commented YAML, JSON schema, and what each key allows.
+
+All of it is read off the models of `dms.config`, so that it cannot drift from them.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any, Literal, cast, get_args, get_origin
+
+import yaml
+from pydantic.fields import FieldInfo
+
+from dms.config import Config, Section
+
+KeyPath = tuple[str, ...]
+
+_WIDTH = 108
+_UNITS = {
+    "_s": "seconds",
+    "_px": "pixels",
+    "_deg": "degrees",
+    "_hz": "times a second",
+    "_kmh": "km/h",
+    "_c": "°C",
+    "_bytes": "bytes",
+    "fps": "frames a second",
+}
+_LIMITS = {"ge": "from {}", "gt": "above {}", "le": "up to {}", "lt": "below {}"}
+_TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+DEFAULT_HEADER = """\
+# Every key with its default. This file is generated (`dms config show --default`); do not edit it: write a
+# file of your own with the keys you change and give it with `--config`. Later files win over earlier ones,
+# and `--set key=value` over files. In brackets: what a key allows, and its unit.
+"""
+
+
+def default_yaml() -> str:
+    """The text of `configs/default.yaml`: every key with its default, a comment and its unit."""
+    return DEFAULT_HEADER + "\n" + commented_yaml(Config())
+
+
+def render(config: Config) -> str:
+    """The effective values as YAML, ready to be loaded again."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def commented_yaml(config: Config) -> str:
+    """The effective values as YAML, each under a comment that tells meaning, range and unit."""
+    return "\n".join(_lines(config, "")).lstrip("\n") + "\n"
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON schema of a configuration file, for editors: titles, descriptions, ranges and units."""
+    schema = Config.model_json_schema()
+    models = [schema, *schema.get("$defs", {}).values()]
+    for name, entry in ((n, e) for model in models for n, e in model.get("properties", {}).items()):
+        if unit := unit_of(name):
+            entry["x-unit"] = unit
+            entry["description"] = f"{entry.get('description', name)} [{unit}]"
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "dms configuration"}
+
+
+def unit_of(key: str) -> str | None:
+    """The unit a key's name carries, in words; None when it has none."""
+    return next((unit for ending, unit in _UNITS.items() if key.endswith(ending)), None)
+
+
+def section_at(path: KeyPath) -> type[Section] | None:
+    """The model of the section at `path`; None when there is no such section."""
+    model: type[Section] = Config
+    for key in path:
+        section = _section_of(model.model_fields[key]) if key in model.model_fields else None
+        if section is None:
+            return None
+        model = section
+    return model
+
+
+def leaf_paths() -> Iterator[KeyPath]:
+    """The path of every key that holds a value."""
+    yield from _leaves(Config, ())
+
+
+def allowed(path: KeyPath) -> str:
+    """What the key at `path` may be, in words: type, range, unit."""
+    model = section_at(path[:-1])
+    if model is None or path[-1] not in model.model_fields:
+        return ""
+    field = model.model_fields[path[-1]]
+    if section := _section_of(field):
+        return f"a section with the keys {', '.join(section.model_fields)}"
+    text = " ".join(part for part in (_type_text(field), _range_text(field)) if part)
+    unit = unit_of(path[-1])
+    return f"{text}, {unit}" if unit else text
+
+
+def _lines(section: Section, indent: str, path: KeyPath = ()) -> Iterator[str]:
+    for key, field in type(section).model_fields.items():
+        value = getattr(section, key)
+        if isinstance(value, Section):
+            yield ""
+            yield from _comment(field.description or _summary(type(value)), indent)
+            yield f"{indent}{key}:"
+            yield from _lines(value, indent + "  ", (*path, key))
+        else:
+            yield from _comment(f"{field.description} [{allowed((*path, key))}]", indent)
+            yield indent + yaml.safe_dump({key: value}, allow_unicode=True).rstrip()
+
+
+def _comment(text: str, indent: str) -> list[str]:
+    prefix = f"{indent}# "
+    return textwrap.wrap(text, _WIDTH, initial_indent=prefix, subsequent_indent=prefix)
+
+
+def _summary(model: type[Section]) -> str:
+    return (model.__doc__ or "").strip().splitlines()[0]
+
+
+def _section_of(field: FieldInfo) -> type[Section] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def _leaves(model: type[Section], path: KeyPath) -> Iterator[KeyPath]:
+    for key, field in model.model_fields.items():
+        if section := _section_of(field):
+            yield from _leaves(section, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def _type_text(field: FieldInfo) -> str:
+    kind = field.annotation
+    if get_origin(kind) is Literal:
+        return " or ".join(str(value) for value in get_args(kind))
+    kinds = get_args(kind) or (kind,)
+    text = " or ".join(_TYPES.get(k, str(k)) for k in cast("tuple[type, ...]", kinds) if k is not type(None))
+    pattern = next((m.pattern for m in field.metadata if getattr(m, "pattern", None)), None)
+    return text + (f" matching {pattern}" if pattern else "") + (" or null" if type(None) in kinds else "")
+
+
+def _range_text(field: FieldInfo) -> str:
+    return " ".join(
+        words.format(getattr(limit, name))
+        for limit in field.metadata
+        for name, words in _LIMITS.items()
+        if hasattr(limit, name)
+    )

@@ -1,0 +1,161 @@
+"""The note beside every engine: which files belong to it, what goes in and out, what it was trained on.
+
+Nothing is loaded that the note does not vouch for: a missing, truncated, changed or foreign file is refused
+before a runtime sees it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+
+from dms.backends import TensorSpec
+from dms.engines.contract import CONTRACTS
+from dms.errors import EngineMismatch, EngineMissing
+
+NAME = "manifest.json"
+CURE = "restore the folder from the release, or train and quantise it again (`python -m dms.training`)"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EngineFile(_Strict):
+    """One artefact: file name within the engine's folder, SHA-256 in hex, size."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+class TensorNote(_Strict):
+    """One input or output; None in `shape` is the free batch dimension, `dtype` a NumPy name."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+class Manifest(_Strict):
+    """What is known of one engine.
+
+    `files` maps a precision (`fp32`, `int8`) to its artefact. `float_nodes` are the graph nodes kept out of
+    INT8 because they regress. `metrics` are the validation figures of each precision.
+    """
+
+    net: str
+    version: str
+    files: dict[str, EngineFile]
+    inputs: tuple[TensorNote, ...]
+    outputs: tuple[TensorNote, ...]
+    trained_on: tuple[str, ...]
+    terms: str
+    float_nodes: tuple[str, ...] = ()
+    calibration: dict[str, str | int] = {}
+    metrics: dict[str, dict[str, float | None]] = {}
+    tools: dict[str, str] = {}
+    _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def folder(self) -> Path:
+        """Where the manifest was read."""
+        return self._folder
+
+    def verified_path(self, precision: str) -> Path:
+        """The artefact of a precision, after checking its size and hash.
+
+        Raises:
+            EngineMissing: there is no such precision or no such file.
+            EngineMismatch: the file is truncated or changed.
+        """
+        file = self.files.get(precision)
+        if file is None:
+            known = ", ".join(sorted(self.files))
+            raise EngineMissing(f"engine {self.net} has no {precision} file, only {known}; choose one or {CURE}")
+        path = self._folder / file.path
+        if not path.is_file():
+            raise EngineMissing(f"engine file {path} is missing; {CURE}")
+        size = path.stat().st_size
+        if size != file.bytes:
+            raise EngineMismatch(f"engine file {path} has {size} bytes, its manifest says {file.bytes}; {CURE}")
+        if sha256(path) != file.sha256:
+            raise EngineMismatch(f"engine file {path} was changed: its SHA-256 is not the manifest's; {CURE}")
+        return path
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read `manifest.json` of an engine's folder and check it against the contract of its net.
+
+    Raises:
+        EngineMissing: there is no manifest.
+        EngineMismatch: it is damaged, or describes another net than this software knows.
+    """
+    path = folder / NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise EngineMissing(f"no readable engine manifest at {path}; {CURE}") from error
+    try:
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise EngineMismatch(f"engine manifest {path} is damaged: {error}; {CURE}") from error
+    manifest._folder = folder
+    _check_contract(manifest, path)
+    return manifest
+
+
+def contract_specs(net: str) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """What a net must take and give by its contract: input specs, output specs.
+
+    Raises:
+        EngineMismatch: there is no contract of that name.
+    """
+    if net not in CONTRACTS:
+        raise EngineMismatch(f"{net!r} is no engine of this software, which knows {', '.join(CONTRACTS)}")
+    contract = CONTRACTS[net]
+    image = TensorSpec("image", (None, 1, contract.height, contract.width), "uint8")
+    outputs = tuple(TensorSpec(name, (None, *shape), "float32") for name, shape in contract.outputs.items())
+    return (image,), outputs
+
+
+def check_signature(
+    inputs: Mapping[str, TensorSpec], outputs: Mapping[str, TensorSpec], manifest: Manifest
+) -> None:
+    """Compare what a runtime found in a loaded file with the manifest.
+
+    Raises:
+        EngineMismatch: the file takes or gives something else.
+    """
+    _compare(manifest.net, "input", inputs.values(), manifest.inputs)
+    _compare(manifest.net, "output", outputs.values(), manifest.outputs)
+
+
+def _check_contract(manifest: Manifest, path: Path) -> None:
+    inputs, outputs = contract_specs(manifest.net)
+    for kind, specs, notes in (("input", inputs, manifest.inputs), ("output", outputs, manifest.outputs)):
+        _compare(f"{manifest.net} ({path})", kind, specs, notes)
+
+
+def _compare(net: str, kind: str, found: Sequence[TensorSpec] | Any, noted: Sequence[TensorNote]) -> None:
+    has = {s.name: (_free_batch(s.shape), s.dtype) for s in found}
+    wants = {n.name: (_free_batch(n.shape), n.dtype) for n in noted}
+    for name in sorted(has.keys() | wants.keys()):
+        if has.get(name) != wants.get(name):
+            raise EngineMismatch(
+                f"engine {net}: {kind} {name!r} is {has.get(name)}, expected {wants.get(name)}; "
+                f"the file holds another net, {CURE}"
+            )
+
+
+def _free_batch(shape: Sequence[int | None]) -> tuple[int | None, ...]:
+    return (None, *shape[1:])

@@ -1,0 +1,23 @@
+"""Sinks: who is told. One file each, built in `app.py`."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from dms.records import Message
+
+
+class Sink(Protocol):
+    """Takes messages and never holds up the loop."""
+
+    def publish(self, message: Message) -> None:
+        """Take one message; returns at once and never raises."""
+        ...
+
+    def fault(self) -> str | None:
+        """What keeps this sink from telling anyone, as a sentence; None when all is well."""
+        ...
+
+    def close(self) -> None:
+        """Flush and release. May be called twice."""
+        ...

@@ -1,0 +1,110 @@
+"""Writes one line of JSON a frame, always whole lines."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from dms.errors import SinkError
+from dms.records import Judgement, Message
+from dms.sinks import payload
+
+log = logging.getLogger(__name__)
+
+FLUSH_EVERY_S = 0.5
+"""Lines wait this long, by the source's clock, to be written together; one with an alert waits not at all."""
+FLUSH_LINES = 64
+
+
+class JsonlSink:
+    """A new file of `dms.frame/1` lines; a former file of that name is replaced.
+
+    Lines are appended whole, several in one system call, so a process that is killed leaves no half line.
+    When a write fails (disk full) its lines are dropped and counted, the file is cut back to whole lines, and
+    writing goes on with the next ones.
+
+    Raises:
+        SinkError: the file cannot be opened for writing.
+    """
+
+    def __init__(self, path: Path, epoch_offset: Callable[[], float | None] = lambda: None) -> None:
+        self._path = path
+        self._epoch_offset = epoch_offset
+        self._file = _open(path)
+        self._size = 0
+        self._lines: list[bytes] = []
+        self._first_s = 0.0
+        self._fault: str | None = None
+        self._closed = False
+        self.dropped = 0
+        """Lines that could not be written, since the start."""
+
+    def publish(self, message: Message) -> None:
+        """Take a judgement; other messages are ignored."""
+        if self._closed or not isinstance(message, Judgement):
+            return
+        now_s = message.observation.captured_s
+        if not self._lines:
+            self._first_s = now_s
+        document = payload.frame(message, self._epoch_offset())
+        self._lines.append(payload.encode(document).encode() + b"\n")
+        waited = not 0 <= now_s - self._first_s < FLUSH_EVERY_S
+        if waited or message.alerts or len(self._lines) >= FLUSH_LINES:
+            self._flush()
+
+    def fault(self) -> str | None:
+        """Why lines are being lost; None when all is well."""
+        return None if self._fault is None else f"{self._path}: {self._fault}; {self.dropped} lines lost"
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        if self._closed:
+            return
+        self._flush()
+        self._closed = True
+        os.close(self._file)
+
+    def _flush(self) -> None:
+        lines, self._lines = self._lines, []
+        if not lines:
+            return
+        data = b"".join(lines)
+        error = "the disk is full"
+        try:
+            written = os.write(self._file, data)
+        except OSError as e:
+            written, error = 0, e.strerror or str(e)
+        if written == len(data):
+            self._size += written
+            self._recover()
+        else:
+            self._lose(data, written, error)
+
+    def _lose(self, data: bytes, written: int, error: str) -> None:
+        """Keep the whole lines of a write that fell short and drop the rest."""
+        whole = data.rfind(b"\n", 0, written) + 1
+        self._size += whole
+        # A pipe or a device cannot be cut back, and there is nothing else to be done about it.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file, self._size)
+        self.dropped += data.count(b"\n", whole)
+        if self._fault is None:
+            log.error("%s cannot be written: %s; lines are lost from now on", self._path, error)
+        self._fault = error
+
+    def _recover(self) -> None:
+        if self._fault is not None:
+            log.warning("%s can be written again; %d lines were lost", self._path, self.dropped)
+            self._fault = None
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    except OSError as e:
+        raise SinkError(
+            f"{path} cannot be written: {e.strerror}; name a file in a folder this user may write to"
+        ) from e

@@ -1,0 +1,258 @@
+"""What is told, as plain JSON values: pure, versioned, without a clock, a picture or an identity.
+
+Every document names its `schema`. Numbers are rounded; NaN and infinity become null, which reads as unknown.
+`epoch_offset_s` is what must be added to the source's clock to get Unix time; None where nobody knows
+(recordings), and then every `ts` is null.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
+from typing import Any
+
+from dms import __version__
+from dms.records import (
+    Alert,
+    Assessment,
+    Direction,
+    Distraction,
+    Eyes,
+    Face,
+    Fatigue,
+    Health,
+    HealthState,
+    Judgement,
+    Vitals,
+)
+
+Document = dict[str, Any]
+Value = float | str | None
+
+_YEAR_10000_S = 253_402_300_800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the messages come from: the version of the software and of each engine."""
+
+    software: str = f"dms {__version__}"
+    engines: Mapping[str, str] = field(default_factory=dict)
+
+
+def encode(document: Document) -> str:
+    """One line of ASCII JSON, which no odd character in a file name can break."""
+    return json.dumps(document, allow_nan=False, separators=(",", ":"))
+
+
+def utc(captured_s: float, epoch_offset_s: float | None) -> str | None:
+    """A time of the source's clock as UTC, ISO 8601 with milliseconds; None where it cannot be known."""
+    if epoch_offset_s is None or not 0 <= captured_s + epoch_offset_s < _YEAR_10000_S:
+        return None
+    return iso(datetime.fromtimestamp(captured_s + epoch_offset_s, timezone.utc))
+
+
+def iso(moment: datetime) -> str:
+    """An aware UTC moment as `2026-11-20T13:36:00.123Z`."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def event_topic(alert_type: str) -> str:
+    """`fatigue.microsleep` as `event/fatigue/microsleep`; what no topic may hold becomes `_`."""
+    return "event/" + "/".join(re.sub(r"[^A-Za-z0-9_-]", "_", part) for part in alert_type.split("."))
+
+
+def status(online: bool, reason: str, ts: str | None, origin: Origin) -> Document:
+    """`dms.status/1`: whether the system is there. `ts` is None in a last will, written beforehand."""
+    return {
+        "schema": "dms.status/1",
+        "ts": ts,
+        "status": "online" if online else "offline",
+        "reason": reason,
+        **_origin(origin),
+    }
+
+
+def state(judgement: Judgement, active: Iterable[Alert], seq: int, epoch_offset_s: float | None) -> Document:
+    """`dms.state/1`: the verdict and what it rests on; `active` are the alerts not ended yet."""
+    seen, verdict = judgement.observation, judgement.assessment
+    return {
+        "schema": "dms.state/1",
+        "ts": utc(verdict.captured_s, epoch_offset_s),
+        "captured_s": _number(verdict.captured_s, 4),
+        "seq": seq,
+        **_verdict(verdict),
+        "alerts": [{"id": a.id, "type": a.type, "severity": a.severity.value} for a in active],
+        "signals": _signals(verdict),
+        "eyes": _eyes(seen.eyes),
+        "head": _direction(seen.eyes.head) if seen.eyes else None,
+        "gaze": _direction(seen.eyes.gaze) if seen.eyes else None,
+        "fatigue": _probabilities(seen.fatigue, seen.captured_s),
+        "distraction": _probabilities(seen.distraction, seen.captured_s),
+        "faults": sorted(judgement.faults),
+    }
+
+
+def event(
+    alert: Alert, assessment: Assessment, seq: int, epoch_offset_s: float | None, origin: Origin
+) -> Document:
+    """`dms.event/1`: one phase of one alert, with all that a log needs to explain it."""
+    return {
+        "schema": "dms.event/1",
+        "ts": utc(alert.captured_s, epoch_offset_s),
+        "ts_onset": utc(alert.onset_s, epoch_offset_s),
+        "seq": seq,
+        **_alert(alert),
+        "gaze_source": assessment.gaze_source,
+        "calibration": _number(assessment.calibration),
+        "profile": alert.profile,
+        **_origin(origin),
+    }
+
+
+def metrics(vitals: Vitals, undelivered: Mapping[str, int], epoch_offset_s: float | None) -> Document:
+    """`dms.metrics/1`: how the process fares. `undelivered` counts what the sink itself holds or lost."""
+    return {
+        "schema": "dms.metrics/1",
+        "ts": utc(vitals.captured_s, epoch_offset_s),
+        "captured_s": _number(vitals.captured_s, 4),
+        "frames": vitals.frames,
+        "dropped": vitals.dropped,
+        "fps": _number(vitals.fps, 1),
+        "latency_ms": {"p50": _ms(vitals.latency_p50_s), "p95": _ms(vitals.latency_p95_s)},
+        "stages_ms": {
+            name: {"p50": _ms(p50_s), "p95": _ms(vitals.stage_p95_s.get(name))}
+            for name, p50_s in vitals.stage_p50_s.items()
+        },
+        "rss_mb": _number(vitals.rss_bytes / 1e6, 1),
+        "undelivered": dict(undelivered),
+    }
+
+
+def health(causes: Sequence[Health], epoch_offset_s: float | None) -> Document:
+    """`dms.health/1`: the worst state of one moment and every cause of it; `causes` is not empty."""
+    severity = list(HealthState)
+    captured_s = causes[-1].captured_s
+    return {
+        "schema": "dms.health/1",
+        "ts": utc(captured_s, epoch_offset_s),
+        "captured_s": _number(captured_s, 4),
+        "state": max((c.state for c in causes), key=severity.index).value,
+        "causes": [{"cause": c.cause, "detail": c.detail} for c in causes if c.state is not HealthState.OK],
+    }
+
+
+def frame(judgement: Judgement, epoch_offset_s: float | None) -> Document:
+    """`dms.frame/1`: one line of the record. Pairs are [right, left], directions [yaw, pitch, roll] degrees.
+
+    `frame` is null where a moment was judged without one (camera lost, end of the run).
+    """
+    seen, verdict = judgement.observation, judgement.assessment
+    return {
+        "schema": "dms.frame/1",
+        "frame": seen.frame_id if seen.frame_id >= 0 else None,
+        "captured_s": _number(seen.captured_s, 4),
+        "ts": utc(seen.captured_s, epoch_offset_s),
+        **_verdict(verdict),
+        **_face_fields(seen.face),
+        **_eye_fields(seen.eyes),
+        "fatigue": _probabilities(seen.fatigue, seen.captured_s),
+        "distraction": _probabilities(seen.distraction, seen.captured_s),
+        "signals": _signals(verdict),
+        "alerts": [_alert(a) for a in judgement.alerts],
+        "stage_ms": {name: _ms(seconds) for name, seconds in judgement.stage_s.items()},
+        "faults": dict(judgement.faults),
+    }
+
+
+def _verdict(assessment: Assessment) -> Document:
+    return {
+        "valid": assessment.state.value != "unknown",
+        "state": assessment.state.value,
+        "unknown_causes": [c.value for c in assessment.unknown_causes],
+        "calibration": _number(assessment.calibration),
+        "gaze_source": assessment.gaze_source,
+    }
+
+
+def _alert(alert: Alert) -> Document:
+    return {
+        "id": alert.id,
+        "type": alert.type,
+        "phase": alert.phase.value,
+        "severity": alert.severity.value,
+        "t_onset": _number(alert.onset_s),
+        "t_detect": _number(alert.detected_s),
+        "duration_s": _number(alert.duration_s),
+        "cause": alert.cause,
+        "evidence": {name: _evidence(value) for name, value in alert.evidence.items()},
+    }
+
+
+def _origin(origin: Origin) -> Document:
+    return {"software": origin.software, "engines": dict(origin.engines)}
+
+
+def _signals(assessment: Assessment) -> dict[str, float | None]:
+    return {name: _number(signal.value) for name, signal in assessment.signals.items()}
+
+
+def _face_fields(face: Face | None) -> Document:
+    if face is None:
+        return {"face": None, "face_score": None}
+    box = face.box
+    return {
+        "face": [_number(v, 1) for v in (box.x1, box.y1, box.x2, box.y2)],
+        "face_score": _number(face.score),
+    }
+
+
+def _eye_fields(eyes: Eyes | None) -> Document:
+    if eyes is None:
+        return {"openness": None, "visibility": None, "head": None, "gaze": None}
+    return {
+        "openness": [_number(eyes.right.openness), _number(eyes.left.openness)],
+        "visibility": [_number(eyes.right.visibility), _number(eyes.left.visibility)],
+        "head": [_number(v, 1) for v in (eyes.head.yaw_deg, eyes.head.pitch_deg, eyes.head.roll_deg)],
+        "gaze": [_number(v, 1) for v in (eyes.gaze.yaw_deg, eyes.gaze.pitch_deg)],
+    }
+
+
+def _eyes(eyes: Eyes | None) -> Document | None:
+    if eyes is None:
+        return None
+    return {
+        side: {"openness": _number(eye.openness), "visibility": _number(eye.visibility)}
+        for side, eye in (("right", eyes.right), ("left", eyes.left))
+    }
+
+
+def _direction(direction: Direction) -> Document:
+    return {f.name: _number(getattr(direction, f.name), 1) for f in fields(direction)}
+
+
+def _probabilities(seen: Fatigue | Distraction | None, now_s: float) -> Document | None:
+    """The engine's outputs by name, and how old they are: its stage may not have been due on this frame."""
+    if seen is None:
+        return None
+    values = {f.name: _number(getattr(seen, f.name)) for f in fields(seen) if f.name != "captured_s"}
+    return {**values, "age_s": _number(now_s - seen.captured_s)}
+
+
+def _evidence(value: Value) -> Value:
+    return value if isinstance(value, str) else _number(value)
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else _number(seconds * 1e3, 2)
+
+
+def _number(value: float | None, digits: int = 3) -> float | None:
+    """A plain rounded float; None for what is unknown or no number. Adding 0.0 turns -0.0 into 0.0."""
+    if value is None or not math.isfinite(value):
+        return None
+    return round(float(value), digits) + 0.0

@@ -1,0 +1,18 @@
+"""What every use of OpenCV's video input shares."""
+
+from __future__ import annotations
+
+import os
+
+import cv2
+
+
+def hush_opencv() -> None:
+    """Keep OpenCV and FFmpeg from writing to stderr: our errors say the same with the cure.
+
+    Whoever wants to hear them sets OPENCV_LOG_LEVEL or OPENCV_FFMPEG_LOGLEVEL. Both are settings of the
+    process; FFmpeg's is read once, when the first file is opened.
+    """
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    if "OPENCV_LOG_LEVEL" not in os.environ:
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

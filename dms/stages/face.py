@@ -1,0 +1,108 @@
+"""Where the driver's face is: followed by its landmarks, found or confirmed by the `face` engine when due."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dms.backends import Arrays, Backend
+from dms.config import TrackingConfig
+from dms.engines.contract import CONTRACTS, STRIDES
+from dms.records import Box, Face, FrameState, Observation
+from dms.stages.tensors import Letterbox, landmark_box, letterbox
+
+SAME_FACE_IOU = 0.3
+"""A detection that overlaps the track by at least this confirms it (the two boxes are cut differently)."""
+NMS_IOU = 0.4
+CONFIDENT_PRESENCE = 0.8
+"""A track whose face-present score is at least this is not given up for a face found elsewhere (passengers)."""
+
+
+def anchor_grid(height: int, width: int) -> NDArray[np.float32]:
+    """Cell centres and stride (x, y, stride), shape (A, 3), in the order of the `face` engine's rows."""
+    rows = []
+    for stride in STRIDES:
+        y, x = np.mgrid[: height // stride, : width // stride]
+        centers = (np.stack([x.ravel(), y.ravel()], axis=1) + 0.5) * stride
+        rows.append(np.c_[centers, np.full(len(centers), stride)])
+    return np.concatenate(rows).astype(np.float32)
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes."""
+    width = min(a.x2, b.x2) - max(a.x1, b.x1)
+    height = min(a.y2, b.y2) - max(a.y1, b.y1)
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / (a.width * a.height + b.width * b.height - shared)
+
+
+def decode(outputs: Arrays, grid: NDArray[np.float32], threshold: float) -> list[tuple[Box, float]]:
+    """Boxes (pixels of the engine's input) and scores above `threshold`, best first, duplicates suppressed."""
+    scores = outputs["score"][0]
+    keep = np.flatnonzero(scores > threshold)
+    if not keep.size:
+        return []
+    scores, cells, raw = scores[keep], grid[keep], outputs["box"][0][keep]
+    centers = cells[:, :2] + raw[:, :2] * cells[:, 2:]
+    sizes = np.exp(np.clip(raw[:, 2:], -4, 6)) * cells[:, 2:]
+    corners = centers - sizes / 2
+    order = cv2.dnn.NMSBoxes(np.hstack([corners, sizes]).tolist(), scores.tolist(), threshold, NMS_IOU)
+    return [
+        (Box(*map(float, corners[i]), *map(float, corners[i] + sizes[i])), float(scores[i]))
+        for i in np.asarray(order).ravel()
+    ]
+
+
+def _to_frame(box: Box, fit: Letterbox) -> Box:
+    return Box(
+        (box.x1 - fit.pad_x) / fit.scale,
+        (box.y1 - fit.pad_y) / fit.scale,
+        (box.x2 - fit.pad_x) / fit.scale,
+        (box.y2 - fit.pad_y) / fit.scale,
+    )
+
+
+class FaceStage:
+    """Fills `face`: the track's box, or the largest detection where there is no track."""
+
+    name = "face"
+
+    def __init__(self, backend: Backend, config: TrackingConfig) -> None:
+        contract = CONTRACTS["face"]
+        self._backend = backend
+        self._config = config
+        self._input = np.zeros((1, 1, contract.height, contract.width), np.uint8)
+        self._grid = anchor_grid(contract.height, contract.width)
+
+    def run(self, state: FrameState) -> FrameState:
+        """Follow the track; detect when due and settle between the two."""
+        track = self._track(state.previous, state.frame.captured_s)
+        face = track
+        if self.name in state.due:
+            face = self._settle(track, self._detect(state))
+        return replace(state, seen=replace(state.seen, face=face))
+
+    def _track(self, previous: Observation | None, now_s: float) -> Face | None:
+        if previous is None or previous.eyes is None:
+            return None
+        return Face(now_s, landmark_box(previous.eyes.landmarks), previous.eyes.presence, tracked=True)
+
+    def _detect(self, state: FrameState) -> list[Face]:
+        fit = letterbox(state.frame.image, self._input[0, 0])
+        found = decode(self._backend.infer({"image": self._input}), self._grid, self._config.detect_score)
+        return [Face(state.frame.captured_s, _to_frame(box, fit), score, tracked=False) for box, score in found]
+
+    def _settle(self, track: Face | None, found: list[Face]) -> Face | None:
+        if not found:
+            return track
+        if track is not None:
+            confirmed = any(iou(track.box, face.box) >= SAME_FACE_IOU for face in found)
+            if confirmed or track.score >= CONFIDENT_PRESENCE:
+                return track
+        # The driver sits nearest to the camera: the largest face is his.
+        return max(found, key=lambda face: face.box.width * face.box.height)

@@ -1,0 +1,121 @@
+"""From frames to engine inputs: which square of the frame an engine sees, and how it is cut out.
+
+Training cuts its samples with the same functions, so what an engine learned is what it gets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import cos, hypot, sin, sqrt
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dms import landmarks as lm
+from dms.records import Box, Luma, Points
+
+Matrix = NDArray[np.float64]
+
+EYES_MARGIN = 1.5
+"""Side of the eyes crop over the larger side of the landmarks' box: brows to chin plus room to move."""
+DISTRACTION_FACES = 2.5
+"""Side of the driver region in face widths: reaches the ears, the hands at the face and the upper wheel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A square of the frame: centre and side in pixels, turned clockwise by `angle_rad`."""
+
+    center_x: float
+    center_y: float
+    side: float
+    angle_rad: float = 0.0
+
+    def to_frame(self, size: int) -> Matrix:
+        """The 2x3 matrix that takes pixels of a `size` x `size` crop to pixels of the frame."""
+        scale = self.side / size
+        c, s = scale * cos(self.angle_rad), scale * sin(self.angle_rad)
+        half = (size - 1) / 2
+        return np.array(
+            [
+                [c, -s, self.center_x - c * half + s * half],
+                [s, c, self.center_y - s * half - c * half],
+            ]
+        )
+
+
+def landmark_box(points: Points) -> Box:
+    """The tight box round landmarks of shape (n, 2)."""
+    x1, y1 = points.min(axis=0)
+    x2, y2 = points.max(axis=0)
+    return Box(float(x1), float(y1), float(x2), float(y2))
+
+
+def eyes_crop(face: Box) -> Crop:
+    """The upright crop of the `eyes` engine round a face box or the landmarks' box of the frame before."""
+    x, y = face.center
+    return Crop(x, y, EYES_MARGIN * max(face.width, face.height))
+
+
+def fatigue_crop(points: Points) -> Crop:
+    """The roll-aligned crop of the `fatigue` engine, from landmarks of shape (60, 2).
+
+    The crop's horizontal is the mean of the eye line and the normal of the eyes-to-mouth line, so that it
+    stays defined when the head is turned and the eye line is short.
+    """
+    corners = points[[*lm.OUTER_EYE_CORNERS]]
+    eyes = corners.mean(axis=0)
+    mouth = points[[lm.INDEX["mouth_right"], lm.INDEX["mouth_left"]]].mean(axis=0)
+    eye_line = corners[1] - corners[0]
+    down = mouth - eyes
+    across = eye_line + np.array([down[1], -down[0]])
+    center = (eyes + mouth) / 2
+    side = max(hypot(*eye_line) + hypot(*down), 1.0)
+    return Crop(float(center[0]), float(center[1]), float(side), float(np.arctan2(across[1], across[0])))
+
+
+def distraction_crop(face: Box) -> Crop:
+    """The driver region of the `distraction` engine: below and beside the landmarks' box `face`."""
+    x, y = face.center
+    width = max(face.width, 0.85 * face.height)
+    return Crop(x, y + 0.4 * width, DISTRACTION_FACES * width)
+
+
+def cut(image: Luma, crop: Crop, out: Luma) -> None:
+    """Fill `out`, shape (size, size), with the crop; pixels beyond the frame are 0.
+
+    Raises nothing for crops outside the frame: they come out black.
+    """
+    size = out.shape[0]
+    cv2.warpAffine(
+        image,
+        crop.to_frame(size),
+        (size, size),
+        dst=out,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """How a frame was fitted into the `face` engine's input: frame pixel = (input pixel - pad) / scale."""
+
+    scale: float
+    pad_x: int
+    pad_y: int
+
+
+def letterbox(image: Luma, out: Luma) -> Letterbox:
+    """Fit the whole frame into `out`, shape (height, width), keeping its aspect; the rest is 0."""
+    height, width = out.shape
+    scale = min(width / image.shape[1], height / image.shape[0])
+    w = max(1, round(image.shape[1] * scale))
+    h = max(1, round(image.shape[0] * scale))
+    x, y = (width - w) // 2, (height - h) // 2
+    out[:y], out[y + h :], out[:, :x], out[:, x + w :] = 0, 0, 0, 0
+    interpolation = cv2.INTER_AREA if scale < 1 / sqrt(2) else cv2.INTER_LINEAR
+    out[y : y + h, x : x + w] = cv2.resize(image, (w, h), interpolation=interpolation)
+    return Letterbox(scale, x, y)

@@ -1,0 +1,180 @@
+"""What a whole run came to: a sink that folds judgements into one summary a person understands."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dms.metrics import Metrics
+from dms.records import Alert, DriverState, Judgement, Message, Phase
+
+MAX_GAP_S = 1.0
+"""A longer pause between two frames counts as no time: the camera was away."""
+LATENCY_WINDOW_S = 600.0
+"""Latencies are told over the last ten minutes, so that a long run keeps a bounded memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRecord:
+    """One alert over its whole life. `types` are the steps it escalated through, in order."""
+
+    id: str
+    types: tuple[str, ...]
+    severity: str
+    onset_s: float
+    detected_s: float
+    ended_s: float
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Median and 95th percentile, milliseconds."""
+
+    p50_ms: float
+    p95_ms: float
+
+    @classmethod
+    def of(cls, p50_s: float, p95_s: float) -> Latency:
+        """From seconds."""
+        return cls(p50_s * 1e3, p95_s * 1e3)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts, rates and alerts of one run.
+
+    `availability` is the share of judged time in which the driver's state was known; `unknown_s` the seconds
+    each cause took away. `fps` is frames over the wall time of the run.
+    """
+
+    frames: int
+    dropped: int
+    recorded_s: float
+    wall_s: float
+    fps: float
+    latency: Latency
+    stages: dict[str, Latency]
+    rss_mb: float
+    face_share: float
+    availability: float
+    state_s: dict[str, float]
+    unknown_s: dict[str, float]
+    alerts: tuple[AlertRecord, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {"schema": "dms.summary/1", **asdict(self)}
+
+    def __str__(self) -> str:
+        """A short report for a person."""
+        head = (
+            f"{self.frames} frames in {self.recorded_s:.1f} s of driving, {self.dropped} dropped; "
+            f"judged at {self.fps:.0f} fps, latency p50 {self.latency.p50_ms:.2f} ms, "
+            f"p95 {self.latency.p95_ms:.2f} ms, {self.rss_mb:.0f} MB"
+        )
+        states = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.state_s.items())
+        unknown = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.unknown_s.items())
+        lines = [
+            head,
+            f"driver state known {self.availability:.1%} of the time ({states})",
+            f"not judged or partly judged: {unknown}" if unknown else "never in doubt",
+            f"{len(self.alerts)} alerts" + (":" if self.alerts else ""),
+        ]
+        lines += [
+            f"  {a.onset_s:7.2f} s  {' > '.join(a.types):<44} {a.severity:<9} {a.ended_s - a.onset_s:5.1f} s  {a.cause}"
+            for a in self.alerts
+        ]
+        return "\n".join(lines)
+
+
+class SummarySink:
+    """Folds every judgement; `summary()` tells what came of them."""
+
+    def __init__(self) -> None:
+        self._last_s: float | None = None
+        self._recorded_s = 0.0
+        self._frames = 0
+        self._faces = 0
+        self._state_s: dict[str, float] = {}
+        self._unknown_s: dict[str, float] = {}
+        self._alerts: dict[str, AlertRecord] = {}
+        self._metrics = Metrics(LATENCY_WINDOW_S)
+
+    def publish(self, message: Message) -> None:
+        """Take a judgement; other messages are ignored."""
+        if not isinstance(message, Judgement):
+            return
+        for alert in message.alerts:
+            self._alerts[alert.id] = _merge(self._alerts.get(alert.id), alert)
+        self._count_time(message)
+        if message.observation.frame_id >= 0:
+            self._count_frame(message)
+
+    def fault(self) -> str | None:
+        """Never at fault."""
+        return None
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def summary(self, dropped: int, wall_s: float) -> Summary:
+        """What came of the run that dropped so many frames and took `wall_s` seconds."""
+        vitals = self._metrics.vitals(self._last_s or 0.0, dropped)
+        return Summary(
+            frames=self._frames,
+            dropped=dropped,
+            recorded_s=self._recorded_s,
+            wall_s=wall_s,
+            fps=self._frames / wall_s if wall_s > 0 else 0.0,
+            latency=Latency.of(vitals.latency_p50_s, vitals.latency_p95_s),
+            stages={
+                name: Latency.of(p50_s, vitals.stage_p95_s[name]) for name, p50_s in vitals.stage_p50_s.items()
+            },
+            rss_mb=vitals.rss_bytes / 1e6,
+            face_share=self._faces / self._frames if self._frames else 0.0,
+            availability=self._availability(),
+            state_s=dict(self._state_s),
+            unknown_s=dict(self._unknown_s),
+            alerts=tuple(self._alerts.values()),
+        )
+
+    def _availability(self) -> float:
+        unknown_s = self._state_s.get(DriverState.UNKNOWN.value, 0.0)
+        return 1 - unknown_s / self._recorded_s if self._recorded_s else 0.0
+
+    def _count_time(self, judgement: Judgement) -> None:
+        now_s = judgement.observation.captured_s
+        elapsed_s = now_s - self._last_s if self._last_s is not None else 0.0
+        self._last_s = now_s
+        if not 0 < elapsed_s <= MAX_GAP_S:
+            return
+        self._recorded_s += elapsed_s
+        _add(self._state_s, judgement.assessment.state.value, elapsed_s)
+        for cause in judgement.assessment.unknown_causes:
+            _add(self._unknown_s, cause.value, elapsed_s)
+
+    def _count_frame(self, judgement: Judgement) -> None:
+        self._frames += 1
+        self._faces += judgement.observation.eyes is not None
+        stage_s = judgement.stage_s
+        self._metrics.frame(judgement.observation.captured_s, sum(stage_s.values()), stage_s)
+
+
+def _add(totals: dict[str, float], name: str, seconds: float) -> None:
+    totals[name] = totals.get(name, 0.0) + seconds
+
+
+def _merge(record: AlertRecord | None, alert: Alert) -> AlertRecord:
+    types = record.types if record else ()
+    if alert.type not in types:
+        types = (*types, alert.type)
+    return AlertRecord(
+        id=alert.id,
+        types=types,
+        severity=alert.severity.value,
+        onset_s=record.onset_s if record else alert.onset_s,
+        detected_s=record.detected_s if record else alert.detected_s,
+        ended_s=alert.captured_s,
+        cause=record.cause if record and alert.phase is Phase.END else alert.cause,
+    )

@@ -1,0 +1,72 @@
+"""`python -m dms.training`: from the data pack to the four engines."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from dms.errors import DmsError
+
+NETS = ("face", "eyes", "fatigue", "distraction")
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.group()
+def main() -> None:
+    """Pack the data, train the nets, quantise and evaluate the engines."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+
+
+@main.command()
+@click.option("--data", type=FOLDER, envvar="DMS_DATA", required=True, help="The data pack's folder.")
+@click.option("--sim", type=click.Path(path_type=Path), help="File of simulated faces.")
+@click.option("--out", type=FOLDER, required=True)
+def pack(data: Path, sim: Path | None, out: Path) -> None:
+    """Pack images and labels into parts that can be sent to another machine."""
+    from dms.training import packing
+
+    packing.pack(data, sim, out)
+
+
+@main.command()
+@click.argument("net", type=click.Choice([*NETS, "all"]))
+@click.option("--pack", "folder", type=FOLDER, required=True, help="What `pack` wrote.")
+@click.option("--out", type=FOLDER, required=True, help="One folder a net is made in it.")
+@click.option("--configs", type=FOLDER, default=Path("configs/training"), show_default=True)
+@click.option("--steps", type=int, help="Instead of the recipe's.")
+@click.option("--batch", type=int, help="Instead of the recipe's.")
+@click.option("--pace", type=float, default=1.0, help="Multiplies the recipe's steps and seconds.")
+def fit(net: str, folder: Path, out: Path, configs: Path, steps: int | None, batch: int | None, pace: float) -> None:
+    """Train one net, or all in one go."""
+    from dms.training import fitting
+
+    names = NETS if net == "all" else (net,)
+    fitting.fit(names, folder, out, configs, pace, steps=steps, batch=batch)
+
+
+@main.command()
+@click.argument("net", type=click.Choice([*NETS, "all"]))
+@click.option("--from", "trained", type=FOLDER, help="What `fit` wrote; left out, the engines as they lie.")
+@click.option("--pack", "folder", type=FOLDER, required=True)
+@click.option("--engines", type=FOLDER, default=Path("engines"), show_default=True)
+@click.option("--method", type=click.Choice(["minmax", "percentile", "entropy"]), help="Instead of the net's best.")
+def quantize(net: str, trained: Path | None, folder: Path, engines: Path, method: str | None) -> None:
+    """Place trained models in the engines' folder and make their INT8 artefacts and manifests."""
+    from dms.training import pack, release
+
+    found = pack.read(folder)
+    for name in NETS if net == "all" else (net,):
+        if trained is not None:
+            release.place(name, trained / name / "model.onnx", engines)
+        release.quantise(name, found, engines, method or release.METHOD[name])
+
+
+if __name__ == "__main__":
+    try:
+        main(standalone_mode=True)
+    except DmsError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)

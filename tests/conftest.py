@@ -1,0 +1,25 @@
+"""What all tests share."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Deterministic, and never failed by a slow machine; `HYPOTHESIS_PROFILE=search` looks for new cases.
+settings.register_profile(
+    "steady",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile(
+    "search", parent=settings.get_profile("steady"), derandomize=False, max_examples=2000
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture(autouse=True)
+def _no_service_manager(monkeypatch):
+    """Tests never talk to the service manager that happens to run them."""
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)

@@ -1,0 +1,97 @@
+"""Every backend passes the same contract: named arrays in, named arrays out, typed errors, close twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dms.backends import Arrays, Backend, open_backend
+from dms.backends.checked import CheckedBackend
+from dms.backends.scripted import ScriptedBackend
+from dms.engines.contract import CONTRACTS
+from dms.engines.manifest import load_manifest
+from dms.errors import EngineError, EngineMismatch, EngineOutputError
+from dms.resources import engines_folder
+
+OPENERS = ["scripted", "ort-fp32", "ort-int8"]
+
+
+def open_named(kind: str, net: str) -> Backend:
+    if kind == "scripted":
+        return ScriptedBackend(net, lambda _: {})
+    backend, _, precision = kind.partition("-")
+    path = load_manifest(engines_folder() / net).verified_path(precision)  # type: ignore[arg-type]
+    return CheckedBackend(net, open_backend(backend, path, threads=1))
+
+
+@pytest.fixture(params=[(kind, net) for kind in OPENERS for net in CONTRACTS], ids=lambda p: "-".join(p))
+def named(request: pytest.FixtureRequest) -> Iterator[tuple[str, Backend]]:
+    kind, net = request.param
+    backend = open_named(kind, net)
+    yield net, backend
+    backend.close()
+
+
+def image(net: str, batch: int = 1) -> Arrays:
+    contract = CONTRACTS[net]
+    rng = np.random.default_rng(5)
+    return {"image": rng.integers(0, 256, (batch, 1, contract.height, contract.width), dtype=np.uint8)}
+
+
+def test_takes_and_gives_what_the_contract_names(named: tuple[str, Backend]) -> None:
+    net, backend = named
+    assert set(backend.inputs) == {"image"}
+    assert backend.inputs["image"].dtype == "uint8"
+    results = backend.infer(image(net))
+    assert {name: r.shape for name, r in results.items()} == {
+        name: (1, *shape) for name, shape in CONTRACTS[net].outputs.items()
+    }
+    assert all(r.dtype == np.float32 for r in results.values())
+
+
+def test_takes_a_batch_and_treats_its_rows_alike(named: tuple[str, Backend]) -> None:
+    net, backend = named
+    batch = np.repeat(image(net)["image"], 3, axis=0)
+    for name, result in backend.infer({"image": batch}).items():
+        assert len(result) == 3, name
+        assert result[1] == pytest.approx(result[0], abs=1e-4)
+
+
+def test_same_input_same_output(named: tuple[str, Backend]) -> None:
+    net, backend = named
+    first, second = backend.infer(image(net)), backend.infer(image(net))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_is_closed_twice_and_then_refuses(named: tuple[str, Backend]) -> None:
+    net, backend = named
+    backend.close()
+    backend.close()
+    with pytest.raises(EngineError, match="closed"):
+        backend.infer(image(net))
+
+
+@pytest.mark.parametrize("kind", ["ort-fp32", "ort-int8"])
+def test_wrong_input_is_a_typed_error(kind: str) -> None:
+    backend = open_named(kind, "eyes")
+    with pytest.raises(EngineError):
+        backend.infer({"image": np.zeros((1, 1, 5, 5), np.uint8)})
+
+
+def test_a_file_that_is_no_engine_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"not an engine")
+    with pytest.raises(EngineMismatch, match=r"model\.onnx"):
+        open_backend("ort", path, threads=1)
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_none_never_get_out(poison: float) -> None:
+    bad = np.full((1, 6), 0.1, np.float32)
+    bad[0, 3] = poison
+    backend = CheckedBackend("distraction", ScriptedBackend("distraction", lambda _: {"activity": bad}))
+    with pytest.raises(EngineOutputError, match="activity"):
+        backend.infer(image("distraction"))

@@ -1,0 +1,126 @@
+"""Messages as a real run makes them, and as one that went wrong may."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from dms.records import (
+    Alert,
+    Assessment,
+    Box,
+    Direction,
+    Distraction,
+    DriverState,
+    Eye,
+    Eyes,
+    Face,
+    Fatigue,
+    Health,
+    HealthState,
+    ImageQuality,
+    Judgement,
+    Observation,
+    Phase,
+    Severity,
+    Signal,
+    UnknownCause,
+    Vitals,
+)
+
+
+def alert(
+    id="s-1", type="fatigue.microsleep", phase=Phase.START, severity=Severity.URGENT, at_s=11.5, **changes
+):
+    made = Alert(
+        id=id,
+        type=type,
+        phase=phase,
+        severity=severity,
+        onset_s=10.0,
+        detected_s=11.5,
+        captured_s=at_s,
+        cause="eyes closed for 1.5 s",
+        evidence={"closure_s": 1.5, "limit_s": 1.5, "gaze": None, "eye": "both"},
+        profile="euroncap_2026",
+    )
+    return replace(made, **changes)
+
+
+def eyes(captured_s, openness=0.9):
+    return Eyes(
+        captured_s=captured_s,
+        landmarks=np.zeros((60, 2), np.float32),
+        landmark_sigma=np.ones(60, np.float32),
+        right=Eye(openness, 0.05, 0.99),
+        left=Eye(openness - 0.1, 0.05, 0.98),
+        gaze=Direction(-1.234, 5.678, 2.0),
+        head=Direction(3.21, -4.56, 1.0, roll_deg=-0.01),
+        presence=0.99,
+    )
+
+
+def judgement(captured_s=11.5, frame_id=345, state=DriverState.ATTENTIVE, alerts=(), causes=()):
+    return Judgement(
+        observation=Observation(
+            captured_s=captured_s,
+            frame_id=frame_id,
+            quality=ImageQuality(100.0, 40.0, 5.0),
+            face=Face(captured_s, Box(100.04, 50.0, 220.0, 200.0), 0.97654, tracked=True),
+            eyes=eyes(captured_s),
+            fatigue=Fatigue(captured_s, 0.01, 0.02, 0.03, 0.04, 0.05),
+            distraction=Distraction(captured_s - 0.1, 0.1, 0.2, 0.0, 0.0, 0.0, 0.7),
+        ),
+        assessment=Assessment(
+            captured_s=captured_s,
+            state=state,
+            unknown_causes=tuple(causes),
+            signals={"perclos_60s": Signal(0.12345, 3.0), "off_road_s": Signal(None)},
+            calibration=0.5,
+            gaze_source="gaze",
+        ),
+        alerts=tuple(alerts),
+        stage_s={"face": 0.0012345, "judge": 0.0001},
+    )
+
+
+def blind(captured_s=20.0):
+    """What is judged when the camera is lost."""
+    return Judgement(
+        observation=Observation(captured_s, frame_id=-1),
+        assessment=Assessment(captured_s, DriverState.UNKNOWN, (UnknownCause.NO_FACE,)),
+        alerts=(),
+        stage_s={},
+        faults={"eyes": "NaN came out"},
+    )
+
+
+def vitals(captured_s=15.0):
+    return Vitals(captured_s, 450, 3, 29.97, 0.0123, 0.0256, {"face": 0.001}, {"face": 0.002}, 200_000_000)
+
+
+def health(captured_s=1.0, state=HealthState.DEGRADED, cause="source_lost", detail="/dev/video0: no frame"):
+    return Health(captured_s, state, cause, detail)
+
+
+def nonsense(value):
+    """Messages with `value` (NaN, infinity) wherever a number can be, and text no encoding likes."""
+    bad_eye = Eye(value, value, value)
+    bad_way = Direction(value, value, value, value)
+    base = judgement()
+    seen = replace(
+        base.observation,
+        captured_s=value,
+        face=Face(value, Box(value, value, value, value), value, tracked=False),
+        eyes=replace(eyes(0.0), right=bad_eye, left=bad_eye, gaze=bad_way, head=bad_way, captured_s=value),
+        fatigue=Fatigue(*[value] * 6),
+        distraction=Distraction(*[value] * 7),
+    )
+    verdict = replace(base.assessment, captured_s=value, calibration=value, signals={"x": Signal(value)})
+    broken = alert(
+        at_s=value, onset_s=value, detected_s=value, evidence={"x": value}, cause="\udcff\x00\u2028"
+    )
+    return [
+        replace(base, observation=seen, assessment=verdict, alerts=(broken,), stage_s={"face": value}),
+        replace(vitals(value), fps=value, latency_p50_s=value, stage_p50_s={"eyes": value}),
+        health(value, detail="\udcff"),
+    ]

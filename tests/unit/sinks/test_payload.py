@@ -1,0 +1,219 @@
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dms.records import DriverState, HealthState, Phase, UnknownCause
+from dms.sinks import payload
+from tests.unit.sinks import samples
+
+ORIGIN = payload.Origin("dms 1.2.3", {"eyes": "sha256:ab"})
+EPOCH_S = 1_800_000_000.0
+
+
+def test_state_is_exactly_this():
+    active = [samples.alert()]
+    document = payload.state(samples.judgement(), active, seq=7, epoch_offset_s=EPOCH_S)
+    assert document == {
+        "schema": "dms.state/1",
+        "ts": "2027-01-15T08:00:11.500Z",
+        "captured_s": 11.5,
+        "seq": 7,
+        "valid": True,
+        "state": "attentive",
+        "unknown_causes": [],
+        "calibration": 0.5,
+        "gaze_source": "gaze",
+        "alerts": [{"id": "s-1", "type": "fatigue.microsleep", "severity": "urgent"}],
+        "signals": {"perclos_60s": 0.123, "off_road_s": None},
+        "eyes": {
+            "right": {"openness": 0.9, "visibility": 0.99},
+            "left": {"openness": 0.8, "visibility": 0.98},
+        },
+        "head": {"yaw_deg": 3.2, "pitch_deg": -4.6, "sigma_deg": 1.0, "roll_deg": 0.0},
+        "gaze": {"yaw_deg": -1.2, "pitch_deg": 5.7, "sigma_deg": 2.0, "roll_deg": 0.0},
+        "fatigue": {
+            "closed_right": 0.01,
+            "closed_left": 0.02,
+            "yawn": 0.03,
+            "mouth_covered": 0.04,
+            "squint": 0.05,
+            "age_s": 0.0,
+        },
+        "distraction": {
+            "phone_at_ear": 0.1,
+            "phone_in_hand": 0.2,
+            "eating_drinking": 0.0,
+            "smoking": 0.0,
+            "hand_on_face": 0.0,
+            "none": 0.7,
+            "age_s": 0.1,
+        },
+        "faults": [],
+    }
+
+
+def test_an_unknown_state_is_not_valid_and_says_why():
+    document = payload.state(samples.blind(), [], seq=1, epoch_offset_s=None)
+    assert (document["valid"], document["state"]) == (False, "unknown")
+    assert document["unknown_causes"] == ["no_face"]
+    assert document["faults"] == ["eyes"]
+    assert [document[k] for k in ("ts", "eyes", "head", "gaze", "fatigue", "distraction")] == [None] * 6
+
+
+def test_a_known_state_may_have_unknown_parts():
+    judged = samples.judgement(state=DriverState.DISTRACTED, causes=[UnknownCause.EYES_HIDDEN])
+    document = payload.state(judged, [], 1, None)
+    assert document["valid"] is True
+    assert document["unknown_causes"] == ["eyes_hidden"]
+
+
+def test_event_is_exactly_this():
+    judged = samples.judgement()
+    document = payload.event(samples.alert(), judged.assessment, 3, EPOCH_S, ORIGIN)
+    assert document == {
+        "schema": "dms.event/1",
+        "ts": "2027-01-15T08:00:11.500Z",
+        "ts_onset": "2027-01-15T08:00:10.000Z",
+        "seq": 3,
+        "id": "s-1",
+        "type": "fatigue.microsleep",
+        "phase": "start",
+        "severity": "urgent",
+        "t_onset": 10.0,
+        "t_detect": 11.5,
+        "duration_s": 1.5,
+        "cause": "eyes closed for 1.5 s",
+        "evidence": {"closure_s": 1.5, "limit_s": 1.5, "gaze": None, "eye": "both"},
+        "gaze_source": "gaze",
+        "calibration": 0.5,
+        "profile": "euroncap_2026",
+        "software": "dms 1.2.3",
+        "engines": {"eyes": "sha256:ab"},
+    }
+
+
+def test_frame_is_exactly_this():
+    ended = samples.alert(phase=Phase.END, at_s=13.0)
+    document = payload.frame(samples.judgement(captured_s=13.0, alerts=[ended]), None)
+    alerts = document.pop("alerts")
+    assert document == {
+        "schema": "dms.frame/1",
+        "frame": 345,
+        "captured_s": 13.0,
+        "ts": None,
+        "valid": True,
+        "state": "attentive",
+        "unknown_causes": [],
+        "calibration": 0.5,
+        "gaze_source": "gaze",
+        "face": [100.0, 50.0, 220.0, 200.0],
+        "face_score": 0.977,
+        "openness": [0.9, 0.8],
+        "visibility": [0.99, 0.98],
+        "head": [3.2, -4.6, 0.0],
+        "gaze": [-1.2, 5.7],
+        "fatigue": document["fatigue"],
+        "distraction": document["distraction"],
+        "signals": {"perclos_60s": 0.123, "off_road_s": None},
+        "stage_ms": {"face": 1.23, "judge": 0.1},
+        "faults": {},
+    }
+    assert [(a["id"], a["phase"], a["duration_s"]) for a in alerts] == [("s-1", "end", 3.0)]
+
+
+def test_a_moment_without_a_frame_has_the_same_keys():
+    assert payload.frame(samples.blind(), None).keys() == payload.frame(samples.judgement(), None).keys()
+    assert payload.frame(samples.blind(), None)["frame"] is None
+
+
+def test_metrics_are_exactly_this():
+    assert payload.metrics(samples.vitals(), {"events_waiting": 1, "events_dropped": 2}, EPOCH_S) == {
+        "schema": "dms.metrics/1",
+        "ts": "2027-01-15T08:00:15.000Z",
+        "captured_s": 15.0,
+        "frames": 450,
+        "dropped": 3,
+        "fps": 30.0,
+        "latency_ms": {"p50": 12.3, "p95": 25.6},
+        "stages_ms": {"face": {"p50": 1.0, "p95": 2.0}},
+        "rss_mb": 200.0,
+        "undelivered": {"events_waiting": 1, "events_dropped": 2},
+    }
+
+
+def test_health_tells_the_worst_and_every_cause():
+    causes = [samples.health(), samples.health(state=HealthState.FAULT, cause="engine_eyes", detail="NaN")]
+    assert payload.health(causes, None) == {
+        "schema": "dms.health/1",
+        "ts": None,
+        "captured_s": 1.0,
+        "state": "fault",
+        "causes": [
+            {"cause": "source_lost", "detail": "/dev/video0: no frame"},
+            {"cause": "engine_eyes", "detail": "NaN"},
+        ],
+    }
+
+
+def test_good_health_has_no_causes():
+    document = payload.health([samples.health(state=HealthState.OK, cause="ok", detail="all is well")], None)
+    assert (document["state"], document["causes"]) == ("ok", [])
+
+
+def test_a_status_says_who_it_is_of():
+    assert payload.status(False, "closed", None, ORIGIN) == {
+        "schema": "dms.status/1",
+        "ts": None,
+        "status": "offline",
+        "reason": "closed",
+        "software": "dms 1.2.3",
+        "engines": {"eyes": "sha256:ab"},
+    }
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float32("nan"), 1e300])
+def test_no_number_breaks_the_json(value):
+    judged, vitals, health = samples.nonsense(value)
+    documents = [
+        payload.state(judged, judged.alerts, 1, EPOCH_S),
+        payload.event(judged.alerts[0], judged.assessment, 1, EPOCH_S, ORIGIN),
+        payload.frame(judged, EPOCH_S),
+        payload.metrics(vitals, {}, EPOCH_S),
+        payload.health([health], EPOCH_S),
+    ]
+    for document in documents:
+        text = payload.encode(document)
+        assert "NaN" not in text
+        assert "Infinity" not in text
+        assert "\n" not in text
+        assert json.loads(text.encode("ascii")).keys() == document.keys()
+
+
+def test_numbers_of_numpy_become_plain_ones():
+    judged = samples.judgement()
+    judged = replace(judged, assessment=replace(judged.assessment, calibration=np.float32(0.25)))
+    assert json.loads(payload.encode(payload.frame(judged, None)))["calibration"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("alert_type", "topic"),
+    [
+        ("fatigue.microsleep", "event/fatigue/microsleep"),
+        ("system", "event/system"),
+        ("a#b.c+d/$", "event/a_b/c_d__"),
+    ],
+)
+def test_event_topics_hold_nothing_a_topic_may_not(alert_type, topic):
+    assert payload.event_topic(alert_type) == topic
+
+
+def test_no_picture_and_no_landmark_leaves():
+    text = payload.encode(payload.frame(samples.judgement(), None)) + payload.encode(
+        payload.state(samples.judgement(), [], 1, None)
+    )
+    assert "landmark" not in text
+    assert "image" not in text
+    assert "quality" not in text

@@ -1,0 +1,125 @@
+"""The real command in its own process: what a person sees, and the exit code a script sees."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from dms import __version__, cli, errors
+
+
+def dms(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "dms", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": os.getcwd(), "COLUMNS": "120"},
+    )
+
+
+def fails_with(result, code):
+    """The one line a failed command tells, after the checks that every failure must pass."""
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith("dms: error: ")
+    return result.stderr.removeprefix("dms: error: ").rstrip("\n")
+
+
+def test_help_teaches_commands_examples_and_exit_codes():
+    result = dms("--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    for word in ("run", "analyze", "watch", "simulate", "doctor", "config", "Examples:", "Exit codes:"):
+        assert word in result.stdout
+    assert "..." not in result.stdout.replace("[ARGS]...", "")
+
+
+@pytest.mark.parametrize("command", sorted(cli.main.commands))
+def test_every_command_has_its_help(command):
+    result = dms(command, "--help")
+    assert result.returncode == 0
+    assert f"dms {command}" in result.stdout
+
+
+def test_the_documented_exit_codes_are_those_of_the_errors():
+    kinds = [errors.DmsError, *errors.DmsError.__subclasses__()]
+    assert all(f"\n  {kind.exit_code}    " in cli.EPILOG for kind in kinds)
+
+
+def test_help_answers_at_once():
+    took_s = []
+    for _ in range(3):
+        begun_s = time.perf_counter()
+        dms("--help")
+        took_s.append(time.perf_counter() - begun_s)
+    assert min(took_s) < 1.0  # about 0.06 s on a free machine; the limit only catches an eager import
+
+
+def test_help_loads_nothing_heavy():
+    heavy = "{'numpy', 'cv2', 'pydantic', 'yaml', 'onnxruntime', 'paho', 'psutil'}"
+    code = f"import sys, dms.cli; print(sorted({heavy} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_version():
+    assert dms("--version").stdout == f"dms {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["rnu"], ["run", "--nope"], ["simulate"], ["watch", "--port", "0"]])
+def test_a_wrong_command_line_ends_with_2(arguments):
+    result = dms(*arguments)
+    assert result.returncode == 2
+    assert "Error: " in result.stderr
+
+
+def test_an_unknown_key_names_file_line_and_nearest_key(tmp_path):
+    (tmp_path / "my.yaml").write_text("source:\n  uri: demo\n  fsp: 3\n")
+    told = fails_with(dms("run", "--config", "my.yaml", cwd=tmp_path), 2)
+    assert told == "my.yaml:3: source.fsp: unknown key; did you mean source.fps?"
+
+
+def test_a_value_out_of_range_names_the_override():
+    told = fails_with(dms("config", "check", "--set", "sinks.mqtt.port=99999"), 2)
+    assert told.startswith("--set sinks.mqtt.port=99999: sinks.mqtt.port: 99999 is not allowed")
+
+
+def test_two_problems_are_two_lines():
+    told = fails_with(dms("config", "check", "--set", "a=1", "--set", "b=1"), 2)
+    assert told.count("dms: error: ") == 1
+    assert told.count("unknown key") == 2
+
+
+def test_a_missing_configuration_file_lists_the_shipped_ones(tmp_path):
+    told = fails_with(dms("run", "--config", "gone.yaml", cwd=tmp_path), 2)
+    assert "gone.yaml: does not exist" in told
+    assert "demo" in told
+
+
+def test_debug_shows_where_and_keeps_the_exit_code():
+    result = dms("--debug", "config", "check", "--set", "a=1")
+    assert result.returncode == 2
+    assert "Traceback" in result.stderr
+    assert result.stderr.rstrip().splitlines()[-1].startswith("dms: error: --set a=1")
+
+
+def test_config_check_says_valid():
+    result = dms("config", "check", "--config", "demo")
+    assert (result.returncode, result.stdout) == (0, "valid\n")
+
+
+def test_config_show_gives_the_effective_values(tmp_path):
+    shown = dms("config", "show", "--config", "demo", "--set", "source.fps=12")
+    (tmp_path / "shown.yaml").write_text(shown.stdout)
+    again = dms("config", "show", "--config", tmp_path / "shown.yaml")
+    assert "fps: 12.0" in shown.stdout
+    assert again.stdout == shown.stdout
+
+
+def test_config_schema_is_json():
+    assert json.loads(dms("config", "schema").stdout)["title"] == "dms configuration"
