@@ -19,7 +19,8 @@ help: ## Show this list.
 	@echo '  make run SOURCE=/dev/video0   the same with a camera'
 
 run: $(VENV)/.run-ready ## Play the demonstration (or SOURCE=…): alerts as they come, a summary at the end.
-	$(BIN)/dms run --config configs/demo.yaml $(if $(SOURCE),--source '$(SOURCE)')
+	@mkdir -p out
+	$(BIN)/dms run --config configs/demo.yaml --set sinks.jsonl.path=out/demo.jsonl $(if $(SOURCE),--source '$(SOURCE)')
 
 test: $(VENV)/.dev-ready ## Run all tests.
 	$(BIN)/python -m pytest

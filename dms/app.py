@@ -88,8 +88,8 @@ def run(config: Config, tell: Callable[[str], None]) -> Summary:
         notifier = stack.enter_context(closing(Notifier.from_environment()))
         _start_demo_broker(config, stack)
         pipeline = stack.enter_context(open_pipeline(config, session=uuid.uuid4().hex[:8]))
-        sinks = [stack.enter_context(closing(sink)) for sink in _sinks(config, tell)]
         source = stack.enter_context(closing(open_source(config.source)))
+        sinks = [stack.enter_context(closing(sink)) for sink in _sinks(config, source, tell)]
         heartbeat = _Heartbeat(notifier)
         summary = _judge(config, source, pipeline, sinks, stop.is_set, heartbeat)
         notifier.stopping()
@@ -120,8 +120,7 @@ def _judge(
         pipeline,
         [*sinks, totals],
         Metrics(VITALS_WINDOW_S),
-        config.service,
-        frame_timeout_s=config.source.lost_after_s,
+        config,
         clock=time.monotonic,
         stop=stop,
         heartbeat=heartbeat,
@@ -130,12 +129,18 @@ def _judge(
     return totals.summary(source.dropped, time.perf_counter() - begun_s)
 
 
-def _sinks(config: Config, tell: Callable[[str], None]) -> Iterator[Sink]:
+def _sinks(config: Config, source: FrameSource, tell: Callable[[str], None]) -> Iterator[Sink]:
+    epoch_offset = _epoch_offset if source.live else lambda: None
     yield LogSink(tell)
     if config.sinks.jsonl.path:
-        yield JsonlSink(Path(config.sinks.jsonl.path))
+        yield JsonlSink(Path(config.sinks.jsonl.path), epoch_offset)
     if config.sinks.mqtt.enabled:
-        yield MqttSink(config.sinks.mqtt)
+        yield MqttSink(config.sinks.mqtt, epoch_offset=epoch_offset)
+
+
+def _epoch_offset() -> float:
+    """What to add to the monotonic clock for Unix time, now: the wall clock may be set while we run."""
+    return time.time() - time.monotonic()
 
 
 def _start_demo_broker(config: Config, stack: ExitStack) -> None:

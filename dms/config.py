@@ -28,7 +28,7 @@ class SourceConfig(Section):
     """Where frames come from."""
 
     uri: str = "sim:demo"
-    """Camera index or device, video file, rtsp:// or http:// URL, folder of images, `sim:SCRIPT.yaml`."""
+    """Camera, video file, image folder, URL, `sim:SCRIPT.yaml`, or `demo`, the clip that ships with dms."""
     width_px: int = Field(640, ge=16, le=7680)
     """Width asked of a camera; files keep their own."""
     height_px: int = Field(360, ge=16, le=4320)

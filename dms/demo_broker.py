@@ -10,6 +10,7 @@ import logging
 import socket
 import threading
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dms.errors import SinkError
@@ -39,7 +40,7 @@ class DemoBroker:
         self._thread.start()
         starting = asyncio.run_coroutine_threadsafe(_start(host, port), self._loop)
         try:
-            self._broker = starting.result(START_TIMEOUT_S)
+            self._broker, self._server = starting.result(START_TIMEOUT_S)
         except (SinkError, FutureTimeoutError) as e:
             self._end_thread()
             raise SinkError(
@@ -62,7 +63,7 @@ class DemoBroker:
         """Stop the broker and release the port. May be called twice."""
         if not self._thread.is_alive():
             return
-        stopping = asyncio.run_coroutine_threadsafe(self._broker.shutdown(), self._loop)
+        stopping = asyncio.run_coroutine_threadsafe(_stop(self._broker, self._server), self._loop)
         try:
             stopping.result(STOP_TIMEOUT_S)
         except FutureTimeoutError:
@@ -75,28 +76,49 @@ class DemoBroker:
         self._loop.close()
 
 
-async def _start(host: str, port: int) -> Broker:
+async def _start(host: str, port: int) -> tuple[Broker, asyncio.Server]:
     try:
         from amqtt.broker import Broker  # heavy, and an optional extra
-        from amqtt.errors import BrokerError
     except ImportError as e:
         raise SinkError(
-            f"{e}; install the extra (pip install 'dms[demo]'), or start a broker such as mosquitto"
+            f"{e}; install it (pip install 'dms[demo]') or start a broker such as mosquitto"
         ) from e
     _quiet_libraries()
-    address = f"[{host}]" if ":" in host else host
     broker = Broker(
         {
-            "listeners": {"default": {"type": "tcp", "bind": f"{address}:{port}"}},
+            # The connections are made here: amqtt's own listener forgets those that end before they log in.
+            "listeners": {"default": {"type": "external"}},
             # Instead of the default plugins, which log every packet and publish $SYS topics.
             "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
         }
     )
+    await broker.start()
     try:
-        await broker.start()
-    except BrokerError as e:
-        raise SinkError(f"{e}; choose another sinks.mqtt.port") from e
-    return broker
+        server = await asyncio.start_server(partial(_serve, broker), host, port)
+    except OSError as e:
+        await broker.shutdown()
+        raise SinkError(f"{e.strerror}; choose another sinks.mqtt.port") from e
+    return broker, server
+
+
+async def _serve(broker: Broker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
+
+    try:
+        await broker.external_connected(StreamReaderAdapter(reader), StreamWriterAdapter(writer), "default")
+    finally:
+        writer.close()
+
+
+async def _stop(broker: Broker, server: asyncio.Server) -> None:
+    # A connection accepted in this very turn is set up in the next; a server closed before would leak it.
+    await asyncio.sleep(0)
+    server.close()
+    await broker.shutdown()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 def _listens(host: str, port: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from dms.config import ServiceConfig
+from dms.config import Config
 from dms.errors import SourceEnded, SourceLost
 from dms.metrics import Metrics
 from dms.pipeline import Pipeline
@@ -19,7 +19,7 @@ Observer = Callable[[Frame, Judgement], None]
 
 
 class Loop:
-    """Runs until the source ends or `stop()` tells so.
+    """Runs until the source ends or `stop()` tells so. `clock` is the monotonic clock of live sources.
 
     `heartbeat` is called after each moment that was judged and told, never otherwise: a watchdog fed by it
     proves work, not life. `observer` sees frames beside their judgements inside this process (overlay,
@@ -32,9 +32,8 @@ class Loop:
         pipeline: Pipeline,
         sinks: Sequence[Sink],
         metrics: Metrics,
-        config: ServiceConfig,
+        config: Config,
         *,
-        frame_timeout_s: float,
         clock: Callable[[], float],
         stop: Callable[[], bool],
         heartbeat: Callable[[], None],
@@ -44,22 +43,40 @@ class Loop:
         self._pipeline = pipeline
         self._sinks = sinks
         self._metrics = metrics
-        self._config = config
-        self._frame_timeout_s = frame_timeout_s
+        self._lost_after_s = config.source.lost_after_s
+        self._open_timeout_s = config.source.open_timeout_s
+        self._vitals_every_s = config.service.vitals_every_s
+        # Two looks within the time after which a result is stale: the judgement never pauses for longer.
+        self._frame_timeout_s = config.assess.availability.stale_after_s / 2
         self._clock = clock
         self._stop = stop
         self._heartbeat = heartbeat
         self._observer = observer
         self._now_s = 0.0
+        self._frame_s = 0.0
         self._next_vitals_s: float | None = None
         self._trouble: Mapping[str, str] | None = None
 
     def run(self) -> None:
-        """Judge frames until the source ends or a stop is asked for, then end open alerts."""
+        """Judge frames until the source ends or a stop is asked for, then end open alerts.
+
+        Raises:
+            SourceLost: the first frame never came; a loss later is published and lived through.
+        """
+        if self._stop() or not self._begin():
+            return
         while not self._stop() and self._tick():
             pass
         if (last := self._pipeline.finish()) is not None:
             self._publish(last)
+
+    def _begin(self) -> bool:
+        try:
+            frame = self._source.newest(self._open_timeout_s)
+        except SourceEnded:
+            return False
+        self._step(frame)
+        return True
 
     def _tick(self) -> bool:
         try:
@@ -69,23 +86,27 @@ class Loop:
         except SourceLost as e:
             self._live_through_loss(str(e))
             return True
-        self._now_s = frame.captured_s
+        self._step(frame)
+        return True
+
+    def _step(self, frame: Frame) -> None:
+        self._now_s = self._frame_s = frame.captured_s
         begun_s = self._clock()
         try:
             judgement = self._pipeline.step(frame)
         except Exception as e:
             # Whatever broke, the driver must not be left with a silent monitor: say so and go on blind.
             self._live_through_fault(frame, e)
-            return True
+            return
         self._metrics.frame(frame.captured_s, self._clock() - begun_s, judgement.stage_s)
         self._tell(frame, judgement)
         self._heartbeat()
-        return True
 
     def _live_through_loss(self, why: str) -> None:
-        self._now_s = max(self._now_s, self._clock()) if self._source.live else self._now_s
+        self._now_s = self._clock()
         self._publish(self._pipeline.blind(self._now_s))
-        self._set_trouble(HealthState.DEGRADED, {"source_lost": why})
+        if self._now_s - self._frame_s >= self._lost_after_s:
+            self._set_trouble(HealthState.DEGRADED, {"source_lost": why})
         self._heartbeat()
 
     def _live_through_fault(self, frame: Frame, error: Exception) -> None:
@@ -109,9 +130,9 @@ class Loop:
 
     def _tell_vitals(self, now_s: float) -> None:
         if self._next_vitals_s is None:
-            self._next_vitals_s = now_s + self._config.vitals_every_s
+            self._next_vitals_s = now_s + self._vitals_every_s
         elif now_s >= self._next_vitals_s:
-            self._next_vitals_s = now_s + self._config.vitals_every_s
+            self._next_vitals_s = now_s + self._vitals_every_s
             self._publish(self._metrics.vitals(now_s, self._source.dropped))
 
     def _set_trouble(self, state: HealthState, trouble: Mapping[str, str]) -> None:

@@ -146,7 +146,7 @@ class Distraction:
 class Observation:
     """Everything perceived up to one frame, without its pixels: the only input of the judgement.
 
-    A field is None where nothing was found. A field whose `captured_s` is older than the observation's was
+    `frame_id` is -1 for a moment without a frame. A field is None where nothing was found. A field whose `captured_s` is older than the observation's was
     measured on an earlier frame because its stage was not due; whoever uses it checks its age.
     """
 

@@ -100,6 +100,10 @@ class MemorySink:
         """Keep one message."""
         self.messages.append(message)
 
+    def fault(self) -> str | None:
+        """Never at fault."""
+        return None
+
     def close(self) -> None:
         """Note that the sink was closed."""
         self.closed = True
@@ -213,10 +217,13 @@ class Story:
     def observations(self) -> list[Observation]:
         """The whole story as perceived, the same on every call."""
         noise = random.Random(self._seed + 1)
+        begins_s = list(accumulate((duration_s for duration_s, _ in self._parts), initial=self._start_s))[:-1]
         seen = []
         for number, now_s in enumerate(self._times_s()):
-            scene = self._scene(now_s)
+            index = bisect_right(begins_s, now_s + 1e-9) - 1
+            duration_s, scene = self._parts[index]
             if not scene.silent:
+                scene = _at(scene, (now_s - begins_s[index]) / duration_s)
                 seen.append(_perceive(scene, now_s, number, noise.gauss(0.0, self._noise_deg)))
         return seen
 
@@ -232,18 +239,6 @@ class Story:
             else:
                 now_s += chance.uniform(*self._jitter_s)
 
-    def _scene(self, now_s: float) -> Scene:
-        begins_s = [
-            self._start_s,
-            *accumulate((duration for duration, _ in self._parts), initial=self._start_s),
-        ][1:]
-        index = min(bisect_right(begins_s, now_s + 1e-9) - 1, len(self._parts) - 1)
-        duration_s, scene = self._parts[index]
-        if scene.openness_to is None:
-            return scene
-        share = (now_s - begins_s[index]) / duration_s
-        return replace(scene, openness=scene.openness + share * (scene.openness_to - scene.openness))
-
 
 def play(story: Story, config: AssessConfig, profile: Profile) -> list[Alert]:
     """Judge a whole story; return every phase of every alert, those ended by the story's end included."""
@@ -256,6 +251,13 @@ def judge(story: Story, config: AssessConfig) -> list[Assessment]:
     """Judge a whole story, one assessment a frame."""
     assessor = Assessor(config)
     return [assessor.update(observation) for observation in story.observations()]
+
+
+def _at(scene: Scene, share: float) -> Scene:
+    """The scene when this share of it is over."""
+    if scene.openness_to is None:
+        return scene
+    return replace(scene, openness=scene.openness + share * (scene.openness_to - scene.openness))
 
 
 def _perceive(scene: Scene, now_s: float, frame_id: int, noise_deg: float) -> Observation:

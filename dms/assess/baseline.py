@@ -104,9 +104,13 @@ class Neutral:
 
     def _settle(self, key: tuple[int, int]) -> None:
         """Move the peak to the cell just counted if its neighbourhood is now the densest."""
-        around, best = self._around(key), self._around(self._peak)
-        if around[0] > best[0]:
-            self._peak, best = key, around
+        best = self._around(self._peak)
+        if key != self._peak:
+            around = self._around(key)
+            if around[0] > best[0]:
+                self._peak, best = key, around
+        if best[0] == 0.0:
+            return
         self.yaw_deg, self.pitch_deg = best[1] / best[0], best[2] / best[0]
 
     def _around(self, key: tuple[int, int]) -> tuple[float, float, float]:

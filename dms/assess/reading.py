@@ -37,6 +37,8 @@ class Reading:
 
 def read(observation: Observation, config: AssessConfig) -> Reading:
     """Sift one observation."""
+    if observation.frame_id < 0:  # no picture came: not even that there is no face is known
+        return Reading(face=None, blank=None, stale=True)
     oldest_s = observation.captured_s - config.availability.stale_after_s
     face = observation.face
     if face is not None and not _fresh(face, oldest_s):

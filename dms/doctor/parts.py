@@ -120,11 +120,10 @@ def _no_broker(config: Config, detail: str) -> Check:
 def outputs(config: Config) -> Check:
     """Can the JSON lines file be written, and is there room for it."""
     path = Path(config.sinks.jsonl.path or "frames.jsonl").resolve()
-    folder = next(parent for parent in path.parents if parent.is_dir())
-    blocked = path if path.exists() and not os.access(path, os.W_OK) else folder
-    if config.sinks.jsonl.path and (not os.access(blocked, os.W_OK) or path.is_dir()):
-        cure = "choose another place: --set sinks.jsonl.path=…"
+    if config.sinks.jsonl.path and not _writable(path):
+        cure = f"choose another place with sinks.jsonl.path, or make this one: mkdir -p {path.parent}"
         return Check("outputs", Grade.FAIL, f"{path} cannot be written", cure)
+    folder = next(parent for parent in path.parents if parent.is_dir())
     free = shutil.disk_usage(folder).free
     detail = f"{free / 1e9:.1f} GB free at {folder}"
     if free < NO_DISK_BYTES:
@@ -132,6 +131,10 @@ def outputs(config: Config) -> Check:
     if free < LITTLE_DISK_BYTES:
         return Check("outputs", Grade.WARN, detail, "make room: an hour of JSON lines takes about 100 MB")
     return Check("outputs", Grade.OK, detail)
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path if path.exists() else path.parent, os.W_OK) and not path.is_dir()
 
 
 def checks(config: Config) -> Sequence[Check]:

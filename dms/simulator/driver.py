@@ -14,7 +14,8 @@ from dms.simulator.truth import Truth
 
 _RISE_S = {
     "blink": 0.07, "eyes_closed": 0.12, "lids": 0.3, "look": 0.4, "gaze": 0.08, "yawn": 0.7,
-    "phone_at_ear": 0.5, "phone_in_hand": 0.5, "hand_on_face": 0.5, "absent": 0.7, "blocked": 0.2, "light": 0.5,
+    "phone_at_ear": 0.5, "phone_in_hand": 0.5, "hand_on_face": 0.5, "absent": 0.7, "blocked": 0.2,
+    "light": 0.5,
 }  # fmt: skip
 """How long each event takes to come and, after its end, to go; so its half-way points lie `for` apart."""
 _NECK_HEIGHT = 0.60

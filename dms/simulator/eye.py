@@ -152,7 +152,7 @@ def _lashes(
     """The dark rim of the upper lid; it grows while the lid comes down."""
     closed = float(np.clip(1 - gap / 0.22, 0, 1))
     line = np.zeros(seen.shape, np.uint8)
-    thick = max(1, round(width * (0.035 + 0.04 * closed)))
+    thick = max(1, round(width * (0.035 + 0.06 * closed)))
     lower = top + np.array([0, 0.012 * width], np.float32)
     cv2.polylines(line, [fixed(lower)], False, 255, thick, cv2.LINE_AA, 4)
     cover = cv2.GaussianBlur(line, (3, 3), 0) * np.float32(1 / 255) * seen

@@ -62,9 +62,8 @@ def project(points: Floats, distance: float) -> Floats:
 
 def unproject(points: Floats, distance: float) -> Floats:
     """Points (n, 3) whose first two columns are pixels become points in space; inverse of `project`."""
-    space = points.copy()
-    space[:, :2] *= (distance + points[:, 2:]) / distance
-    return space
+    grown = points[:, :2] * ((distance + points[:, 2:]) / distance)
+    return np.column_stack([grown, points[:, 2]]).astype(np.float32)
 
 
 def smooth(x: Floats) -> Floats:

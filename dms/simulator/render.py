@@ -148,7 +148,8 @@ class Renderer:
         place = np.array([[c, -s, view.center[0] - c * x + s * y], [s, c, view.center[1] - s * x - c * y]])
         moved = cv2.warpAffine(portrait.body, place, (frame.shape[1], frame.shape[0]), flags=cv2.INTER_LINEAR)
         top = max(0, int(view.center[1] - 0.8 * view.face_width))
-        blend(frame[top:], moved[top:, :, :3], moved[top:, :, 3] * np.float32(1 / 255), 0, 0)
+        body = np.asarray(moved[top:], np.uint8)
+        blend(frame[top:], body[..., :3], body[..., 3] * np.float32(1 / 255), 0, 0)
 
 
 def _light(normals: Floats, photo_normals: Floats, side: float) -> Floats:

@@ -99,7 +99,7 @@ class Rig:
         angle = jaw * _JAW_MAX_RAD * self.jaw_weight
         arm = self.rest - self.hinge
         c, s = np.cos(angle), np.sin(angle)
-        opened = self.rest.copy()
+        opened: Floats = self.rest.copy()
         slide = jaw * _JAW_MAX_SLIDE * self.width * self.jaw_weight
         opened[:, 1] = self.hinge[1] + c * arm[:, 1] - s * arm[:, 2] + slide
         opened[:, 2] = self.hinge[2] + s * arm[:, 1] + c * arm[:, 2]
@@ -142,7 +142,7 @@ def _lid_motion(space: Floats, points: mesh.EyePoints, width: float) -> Floats:
     x = space[:, 0]
     motion = np.zeros_like(space)
     fade = smooth(1 - (np.abs(x - upper[:, 0].mean()) - 0.5 * width) / (0.2 * width))
-    for lid, sign, reach in ((upper, 1.0, 0.75 * width), (lower, -1.0, 0.35 * width)):
+    for lid, sign, reach in ((upper, 1.0, 0.60 * width), (lower, -1.0, 0.35 * width)):
         height = sign * (np.interp(x, lid[order, 0], lid[order, 1]) - space[:, 1]) / reach
         weight = np.where((height >= -1e-4) & (height < 1), (1 - np.clip(height, 0, 1)) ** 2, 0) * fade
         move = (meet - lid)[order]

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 EVENT_EXPIRY_S = 86_400
 """MQTT 5: a broker may hold an event this long for a subscriber that is away. A day, so that a fleet's log
 misses no night; who warns a driver looks at `ts` and must not replay old events."""
+CONFIRM_TIMEOUT_S = 5.0
+"""A broker that owes a confirmation this long is at fault; keep-alive notices after twice its interval."""
 CLOSE_TIMEOUT_S = 2.0
 """How long `close` waits for the broker to take what is left, and again for the client's thread to end."""
 STATE_SLACK_S = 1e-3
@@ -72,7 +74,8 @@ class MqttSink:
         self._tell_status(
             online=True, reason="connected"
         )  # the first lane: before all else at every connection
-        self._client = self._start_client()
+        self._client = self._prepared_client()
+        self._client.loop_start()
 
     @property
     def connected(self) -> bool:
@@ -93,10 +96,13 @@ class MqttSink:
 
     def fault(self) -> str | None:
         """Why nobody hears us, and how many events wait or are lost; None when all is well."""
-        if self._fault is None:
+        fault = self._fault
+        if fault is None and self._outbox.unconfirmed_s() > CONFIRM_TIMEOUT_S:
+            fault = "confirms nothing any more"
+        if fault is None:
             return None
         waiting, dropped = self._outbox.events_waiting(), self._outbox.dropped
-        return f"MQTT broker {self._broker} {self._fault}; {waiting} events wait, {dropped} dropped"
+        return f"MQTT broker {self._broker} {fault}; {waiting} events wait, {dropped} dropped"
 
     def close(self) -> None:
         """Hand over what is left, say `offline` and leave. Takes at most about two `CLOSE_TIMEOUT_S`."""
@@ -173,7 +179,7 @@ class MqttSink:
 
     # How it is sent
 
-    def _start_client(self) -> Client:
+    def _prepared_client(self) -> Client:
         # The same id after every start: the broker then drops a dead predecessor's connection at once, so its
         # last will (a retained `offline`) cannot come long after the successor said `online`.
         client = new_client(self._config, f"dms-{self._config.vehicle}")
@@ -183,7 +189,6 @@ class MqttSink:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
-        client.loop_start()
         return client
 
     def _pump(self) -> None:
@@ -210,7 +215,7 @@ class MqttSink:
         if fault is None:
             log.info("connected to MQTT broker %s as %s", self._broker, self._root)
         elif not self._closed:
-            log.warning("MQTT broker %s %s; events are kept and sent later", self._broker, fault)
+            log.warning("MQTT broker %s %s", self._broker, fault)
 
     def _on_connect(
         self,
@@ -233,7 +238,7 @@ class MqttSink:
         self._pump()
 
     def _on_connect_fail(self, client: Client, userdata: Any) -> None:
-        self._set_fault(f"cannot be reached: {connect_error()}")
+        self._set_fault(f"cannot be reached, trying again: {connect_error()}")
         if self._closed:
             client.disconnect()
 

@@ -37,6 +37,9 @@ def new_client(config: MqttConfig, client_id: str) -> Client:
     client.reconnect_delay_set(RECONNECT_MIN_S, RECONNECT_MAX_S)
     client.connect_timeout = CONNECT_TIMEOUT_S
     client.on_socket_open = _send_at_once
+    # A fault in a callback must not end paho's thread, and with it MQTT, for good; nor may it pass unseen.
+    client.suppress_exceptions = True
+    client.on_log = _log_callback_fault
     _log_in(client, config)
     if config.tls.enabled:
         _encrypt(client, config.tls)
@@ -72,6 +75,11 @@ def connect_error() -> str:
 def _send_at_once(client: Client, userdata: Any, sock: Any) -> None:
     """Without this, Nagle's algorithm and delayed ACK hold a QoS 1 message back for 40 ms."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _log_callback_fault(client: Client, userdata: Any, level: int, text: str) -> None:
+    if text.startswith("Caught exception"):
+        log.error("MQTT client: %s", text)
 
 
 def _log_in(client: Client, config: MqttConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -19,7 +20,8 @@ class Packet:
 @dataclass(slots=True)
 class _Lane:
     waiting: deque[Packet]
-    under_way: bool = False
+    taken_s: float | None = None
+    """Since when, on the monotonic clock, a packet has been under way; None when none is."""
     last: Packet | None = None
 
 
@@ -61,8 +63,8 @@ class Outbox:
         """The next packet of a free lane, which is busy until `confirm`; None when there is nothing to do."""
         with self._changed:
             for lane in self._lanes.values():
-                if lane.waiting and not lane.under_way:
-                    lane.under_way = True
+                if lane.waiting and lane.taken_s is None:
+                    lane.taken_s = time.monotonic()
                     return lane.waiting.popleft()
         return None
 
@@ -89,14 +91,20 @@ class Outbox:
         """Queue the last retained packet of every idle topic again: a broker that restarted forgot them."""
         with self._changed:
             for lane in self._lanes.values():
-                if lane.last and lane.last.retain and not lane.waiting and not lane.under_way:
+                if lane.last and lane.last.retain and not lane.waiting and lane.taken_s is None:
                     lane.waiting.append(lane.last)
 
     def events_waiting(self) -> int:
         """Events not confirmed by the broker yet."""
         with self._changed:
             lane = self._lanes.get("")
-            return len(lane.waiting) + lane.under_way if lane else 0
+            return len(lane.waiting) + (lane.taken_s is not None) if lane else 0
+
+    def unconfirmed_s(self) -> float:
+        """For how many seconds the broker has owed the oldest confirmation; 0 when it owes none."""
+        with self._changed:
+            taken = [lane.taken_s for lane in self._lanes.values() if lane.taken_s is not None]
+        return time.monotonic() - min(taken) if taken else 0.0
 
     def wait_empty(self, timeout_s: float) -> bool:
         """Wait until the broker has everything; False when it has not in time."""
@@ -104,8 +112,8 @@ class Outbox:
             return self._changed.wait_for(self._is_empty, timeout_s)
 
     def _is_empty(self) -> bool:
-        return not any(lane.waiting or lane.under_way for lane in self._lanes.values())
+        return not any(lane.waiting or lane.taken_s is not None for lane in self._lanes.values())
 
     def _free(self, lane: _Lane) -> None:
-        lane.under_way = False
+        lane.taken_s = None
         self._changed.notify_all()

@@ -12,6 +12,7 @@ from typing import Protocol, cast
 from dms.config import SourceConfig
 from dms.errors import InputError
 from dms.records import Frame
+from dms.resources import demo_clip
 
 
 class FrameSource(Protocol):
@@ -57,7 +58,8 @@ FORMS = """\
   rtsp://…, http(s)://… a network stream
   clip.mp4              a video file
   pictures/             a folder of images
-  sim:demo, sim:X.yaml  the simulated driver"""
+  sim:demo, sim:X.yaml  the simulated driver
+  demo                  the demonstration clip that ships with the package"""
 
 _STREAM = re.compile(r"(rtsps?|https?)://.", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -72,6 +74,8 @@ def open_source(config: SourceConfig) -> FrameSource:
     Raises:
         InputError: the form is none of `FORMS`, or the file or folder is missing or unreadable.
     """
+    if config.uri == "demo":
+        config = config.model_copy(update={"uri": str(demo_clip())})
     form = form_of(config.uri)
     module, _, name = SOURCES[form].partition(":")
     source_class = getattr(importlib.import_module(module), name)

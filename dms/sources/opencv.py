@@ -6,6 +6,8 @@ import os
 
 import cv2
 
+_SILENT = 0
+
 
 def hush_opencv() -> None:
     """Keep OpenCV and FFmpeg from writing to stderr: our errors say the same with the cure.
@@ -15,4 +17,6 @@ def hush_opencv() -> None:
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     if "OPENCV_LOG_LEVEL" not in os.environ:
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        # OpenCV 5 moved it.
+        set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
+        set_level(_SILENT)

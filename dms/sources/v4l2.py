@@ -18,8 +18,8 @@ from dms.records import Luma
 from dms.sources.luma import to_luma
 from dms.sources.opencv import hush_opencv
 
-# The luma of video formats runs from 16 to 235 (ITU-R BT.601); everything else here runs from 0 to 255.
-_FULL_RANGE = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
+# The luma of video formats runs from 16 to 235 (ITU-R BT.601); grey and JPEG run from 0 to 255.
+_BLACK, _GAIN = 16, 255 / (235 - 16)
 
 FORMATS = ("GREY", "NV12", "YUYV", "MJPG")
 """Asked for in this order: least work first. MJPG is what USB cameras need for their full rate."""
@@ -153,7 +153,8 @@ def _packed(channel: int) -> Callable[[NDArray[np.uint8], int, int], Luma | None
     def luma(buffer: NDArray[np.uint8], height: int, width: int) -> Luma | None:
         if buffer.size != height * width * 2:
             return None
-        return _stretched(cv2.extractChannel(buffer.reshape(height, width, 2), channel))
+        plane = cv2.extractChannel(buffer.reshape(height, width, 2), channel)
+        return _stretched(plane, out=plane)
 
     return luma
 
@@ -165,8 +166,9 @@ def _jpeg(buffer: NDArray[np.uint8], height: int, width: int) -> Luma | None:
     return cast("Luma | None", cv2.imdecode(buffer.reshape(-1), cv2.IMREAD_GRAYSCALE))
 
 
-def _stretched(limited: NDArray[Any]) -> Luma:
-    return cast(Luma, cv2.LUT(limited, _FULL_RANGE))
+def _stretched(limited: NDArray[Any], out: NDArray[Any] | None = None) -> Luma:
+    """From limited to full range; a weighted sum saturates and takes half the time of a table."""
+    return cast(Luma, cv2.addWeighted(limited, _GAIN, limited, 0, -_BLACK * _GAIN, out))
 
 
 _LUMA: Mapping[str, Callable[[NDArray[np.uint8], int, int], Luma | None]] = MappingProxyType(

@@ -64,6 +64,23 @@ def quantize(net: str, trained: Path | None, folder: Path, engines: Path, method
         release.quantise(name, found, engines, method or release.METHOD[name])
 
 
+@main.command()
+@click.option("--pack", "folder", type=FOLDER, required=True)
+@click.option("--engines", type=FOLDER, default=Path("engines"), show_default=True)
+@click.option("--table", type=click.Path(path_type=Path), default=Path("docs/engines.md"), show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
+def evaluate(folder: Path, engines: Path, table: Path, as_json: bool) -> None:
+    """Measure the engines on held-out people; write metrics.json, the manifests' figures and the table."""
+    import json
+
+    from dms.training import evaluate as measuring
+    from dms.training import pack
+
+    report = measuring.evaluate(pack.read(folder), engines)
+    measuring.publish(report, engines, table)
+    click.echo(json.dumps(report, indent=2) if as_json else table.read_text(encoding="utf-8"))
+
+
 if __name__ == "__main__":
     try:
         main(standalone_mode=True)

@@ -18,7 +18,15 @@ LEVEL_SIDES = ((0.0, 34.0), (26.0, 78.0), (60.0, 1e9))
 """Which face sizes (root of the area, pixels of the input) strides 8, 16 and 32 answer for; they overlap."""
 NEAR = 0.9
 """A cell is positive when the face's centre is nearer than this, in strides; up to twice that it is ignored."""
+SMALLEST = 7.0
+"""Smaller faces (root of the area, pixels of the input) are neither asked for nor punished."""
 MIRRORED_POINTS = (1, 0, 2, 4, 3)
+
+
+def mean_side(box: Tensor) -> Tensor:
+    """Root of the area of boxes (..., 4)."""
+    size = (box[..., 2:] - box[..., :2]).clamp_min(0)
+    return (size[..., 0] * size[..., 1] + 1e-6).sqrt()
 
 
 def frame_matrix(center: Tensor, scale: Tensor, angle: Tensor, at: Tensor, flip: Tensor) -> Tensor:
@@ -33,8 +41,8 @@ def frame_matrix(center: Tensor, scale: Tensor, angle: Tensor, at: Tensor, flip:
 class FaceTask:
     """Boxes and five points of all faces in the letterboxed frame."""
 
-    background = 0.25
-    """Share of a batch without any face."""
+    background, roaming = 0.25, 0.2
+    """Share of a batch from pictures without any face, and share that looks anywhere in a picture with faces."""
 
     def __init__(self, pack: Pack, bank: ImageBank) -> None:
         self.net = nets.FaceNet().to(bank.device)
@@ -60,21 +68,26 @@ class FaceTask:
     def _foreground(self, rows: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """One picture with its faces, anywhere and of any size; a share is a picture without faces instead."""
         n, device = len(rows["image"]), self.bank.device
-        empty = torch.rand(n, device=device) < self.background
+        kind = torch.rand(n, device=device)
+        empty, free = kind < self.background, kind < self.background + self.roaming
         other = self.negatives[torch.randint(len(self.negatives), (n,), device=device)]
         image = torch.where(empty, other, rows["image"])
         use = torch.where(empty[:, None], torch.zeros_like(rows["use"]), rows["use"])
         main = rows["box"].gather(1, (rows["use"] == 1).float().argmax(1)[:, None, None].expand(-1, 1, 4))[:, 0]
-        side = (main[:, 2:] - main[:, :2]).clamp_min(4).prod(1).sqrt()
+        extent = self.bank.size[image]
+        span = torch.exp(torch.rand(n, device=device) * 2.4 + 4.4)
         wanted = torch.exp(torch.rand(n, device=device) * 2.9 + 2.2)
-        scale = torch.where(empty, self.bank.size[image].amax(1) / (80 + 250 * torch.rand(n, device=device)), side / wanted)
-        center = torch.where(empty[:, None], self.bank.size[image] / 2, (main[:, :2] + main[:, 2:]) / 2)
+        scale = torch.where(free, extent.amax(1) / span, mean_side(main).clamp_min(4) / wanted)
+        anywhere = extent * torch.rand(n, 2, device=device)
+        center = torch.where(free[:, None], anywhere, (main[:, :2] + main[:, 2:]) / 2)
         spot = torch.rand(n, 2, device=device) * torch.tensor([WIDTH, HEIGHT], device=device)
-        angle = torch.randn(n, device=device) * 0.15 + (torch.rand(n, device=device) < 0.1) * torch.randn(n, device=device) * 0.5
+        angle = 0.15 * torch.randn(n, device=device)
+        angle = angle + (torch.rand(n, device=device) < 0.1) * torch.randn(n, device=device) * 0.5
         flip = torch.rand(n, device=device) < 0.5
         matrix = frame_matrix(center, scale, angle, spot, flip)
         images, mask = self.bank.sample_shrunk(image, matrix, HEIGHT, WIDTH)
         box, points = self._move(rows["box"], rows["points"], matrix, flip)
+        use = torch.where(mean_side(box) < SMALLEST, -use.abs(), use)
         return images / 255, mask, box, points, use
 
     @staticmethod
@@ -119,7 +132,7 @@ class FaceTask:
     def _assign(self, target: Batch) -> tuple[Tensor, Tensor]:
         """For each anchor its face (n, anchors), -1 none; and whether its score is left alone."""
         box, use = target["box"], target["use"]
-        center, side = (box[..., :2] + box[..., 2:]) / 2, (box[..., 2:] - box[..., :2]).clamp_min(1).prod(2).sqrt()
+        center, side = (box[..., :2] + box[..., 2:]) / 2, mean_side(box).clamp_min(1)
         cell, stride = self.anchors[:, :2], self.anchors[:, 2]
         level = torch.log2(stride / 8).long()
         away = (cell[None, :, None] - center[:, None]).abs().amax(3) / stride[None, :, None]
@@ -196,8 +209,9 @@ class FaceTask:
 def complete_iou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Overlap of boxes (..., 4) and the complete-IoU loss (Zheng et al., AAAI 2020)."""
     a_size, b_size = (a[..., 2:] - a[..., :2]).clamp_min(1e-3), (b[..., 2:] - b[..., :2]).clamp_min(1e-3)
-    both = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp_min(0).prod(-1)
-    iou = both / (a_size.prod(-1) + b_size.prod(-1) - both)
+    shared = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp_min(0)
+    both = shared[..., 0] * shared[..., 1]
+    iou = both / (a_size[..., 0] * a_size[..., 1] + b_size[..., 0] * b_size[..., 1] - both)
     hull = torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])
     away = ((a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]) ** 2).sum(-1) / 4
     shape = torch.atan(a_size[..., 0] / a_size[..., 1]) - torch.atan(b_size[..., 0] / b_size[..., 1])

@@ -49,16 +49,25 @@ def scaled(image: Tensor) -> Tensor:
     return image.float() * (1 / 127.5) - 1
 
 
+def precise(layer: nn.Module, x: Tensor) -> Tensor:
+    """A head in full precision also where the trunk is trained in bfloat16."""
+    with torch.autocast(x.device.type, enabled=False):
+        out: Tensor = layer(x.float())
+    return out
+
+
 class Embed(nn.Module):
     """A trunk, a 1x1 convolution that thins it, and a dense layer: one vector for the whole crop."""
 
-    def __init__(self, size: int, channels: Sequence[int], depths: Sequence[int], thin: int, wide: int) -> None:
+    def __init__(
+        self, size: int, channels: Sequence[int], depths: Sequence[int], thin: int, wide: int, drop: float = 0.0
+    ) -> None:
         super().__init__()
         self.trunk = trunk(channels, depths)
         self.thin = ConvBn(channels[-1], thin, kernel=1)
         side = math.ceil(size / 2 ** len(channels))
         self.dense = nn.Linear(thin * side * side, wide)
-        self.drop = nn.Dropout(0.1)
+        self.drop = nn.Dropout(drop)
 
     def forward(self, image: Tensor) -> Tensor:
         """Shape (n, wide)."""
@@ -80,7 +89,7 @@ class EyesNet(nn.Module):
 
     def forward(self, image: Tensor) -> Outputs:
         """See `engines.contract` for names, shapes and units."""
-        out = self.head(self.embed(image)).float()
+        out = precise(self.head, self.embed(image))
         raw = dict(zip(self.sizes, out.split(list(self.sizes.values()), 1), strict=True))
         return {
             "landmarks": raw["landmarks"].view(-1, lm.COUNT, 2) * 0.25 + 0.5,
@@ -101,12 +110,12 @@ class FatigueNet(nn.Module):
 
     def __init__(self, channels: Sequence[int] = (16, 32, 64, 96, 128), depths: Sequence[int] = (2, 2, 2, 2)) -> None:
         super().__init__()
-        self.embed = Embed(CONTRACTS["fatigue"].height, channels, depths, 64, 64)
+        self.embed = Embed(CONTRACTS["fatigue"].height, channels, depths, 64, 64, 0.1)
         self.head = nn.Linear(64, len(FATIGUE_STATES))
 
     def forward(self, image: Tensor) -> Outputs:
         """`state` (n, 5), probabilities."""
-        return {"state": torch.sigmoid(self.head(self.embed(image)).float())}
+        return {"state": torch.sigmoid(precise(self.head, self.embed(image)))}
 
 
 class DistractionNet(nn.Module):
@@ -116,17 +125,16 @@ class DistractionNet(nn.Module):
         self, channels: Sequence[int] = (24, 48, 96, 128, 160), depths: Sequence[int] = (2, 2, 3, 2), extra: bool = True
     ) -> None:
         super().__init__()
-        self.embed = Embed(CONTRACTS["distraction"].height, channels, depths, 64, 128)
-        self.embed.drop = nn.Dropout(0.3)
+        self.embed = Embed(CONTRACTS["distraction"].height, channels, depths, 64, 128, 0.4)
         self.head = nn.Linear(128, len(ACTIVITIES))
         self.extra = nn.Linear(128, 10) if extra else None
 
     def forward(self, image: Tensor) -> Outputs:
         """`activity` (n, 6), probabilities that sum to 1."""
         vector = self.embed(image)
-        out = {"activity": torch.softmax(self.head(vector).float(), 1)}
+        out = {"activity": torch.softmax(precise(self.head, vector), 1)}
         if self.training and self.extra is not None:
-            out["points"] = self.extra(vector).float().view(-1, 5, 2) * 0.25 + 0.5
+            out["points"] = precise(self.extra, vector).view(-1, 5, 2) * 0.25 + 0.5
         return out
 
 
@@ -159,7 +167,7 @@ class FaceNet(nn.Module):
         for k in reversed(range(len(levels))):
             level = self.laterals[k](levels[k])
             down = level if down is None else level + F.interpolate(down, scale_factor=2.0, mode="nearest")
-            rows.insert(0, self.head[k](self.mix[k](down)).float().flatten(2).transpose(1, 2))
+            rows.insert(0, precise(self.head[k], self.mix[k](down)).flatten(2).transpose(1, 2))
         out = torch.cat(rows, 1)
         return {"score": torch.sigmoid(out[..., 0]), "box": out[..., 1:5], "points": out[..., 5:]}
 

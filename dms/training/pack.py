@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 LONGEST_SIDE = 448
 JPEG_QUALITY = 85
-PART_BYTES = 50 << 20
+PART_BYTES = 36 << 20
 TABLES = "tables.npz"
 
 
@@ -31,7 +31,7 @@ class Pack:
 
 
 def write_images(images: Iterable[bytes], out: Path) -> int:
-    """Write JPEG bytes as `images-NN.npz` parts of about 50 MiB; returns how many parts."""
+    """Write JPEG bytes as `images-NN.npz` parts of about 36 MiB; returns how many parts."""
     part: list[bytes] = []
     size = parts = 0
     for blob in images:

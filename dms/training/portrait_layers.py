@@ -50,10 +50,10 @@ def _grab_cut(photo: Image, mesh: NDArray[np.float32]) -> NDArray[np.bool_]:
     cv2.fillPoly(mask, [face.astype(np.int32)], cv2.GC_FGD)
     mask[: max(1, int(y - 1.15 * h))] = cv2.GC_BGD
     cv2.setRNGSeed(1)
-    cv2.grabCut(photo, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(photo, mask, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
     person = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-    person = cv2.morphologyEx(person, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    labels = cv2.connectedComponents(person)[1]
+    opened = cv2.morphologyEx(person, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    labels = cv2.connectedComponents(opened)[1]
     return np.asarray(labels == labels[int(y), int(x)])
 
 
@@ -96,12 +96,11 @@ def _cut_body(
     neck = cv2.GaussianBlur(photo[row : row + 1, left:right], (0, 0), 3)[0] * (0.85 - 0.35 * across**2)
     fill = np.zeros(alpha.shape, bool)
     fill[top : row + 1, left:right] = alpha[top : row + 1, left:right] == 0
-    colour[fill] = np.broadcast_to(neck[None], (row + 1 - top, right - left, 3))[
-        fill[top : row + 1, left:right]
-    ]
+    stretched = np.broadcast_to(neck[None], (row + 1 - top, right - left, 3))
+    colour[fill] = stretched[fill[top : row + 1, left:right]]
     alpha[fill] = 1
-    alpha = cv2.GaussianBlur(cv2.erode(alpha, np.ones((3, 3))), (0, 0), 1.2)
-    return np.dstack([cv2.GaussianBlur(colour, (0, 0), 0.7), (alpha * 255).astype(np.uint8)])
+    cover = cv2.GaussianBlur(cv2.erode(alpha, np.ones((3, 3))) * 255, (0, 0), 1.2)
+    return np.dstack([cv2.GaussianBlur(colour, (0, 0), 0.7), cover]).astype(np.uint8)
 
 
 def _drawn_body(photo: Image, mesh: NDArray[np.float32], x: float, chin: float, width: float) -> Image:
@@ -117,5 +116,5 @@ def _drawn_body(photo: Image, mesh: NDArray[np.float32], x: float, chin: float, 
         if tone is not None:
             cv2.fillPoly(colour, [polygon.astype(np.int32)], (tone * 1.1, tone, tone * 0.9))
     shade = np.linspace(1.1, 0.8, photo.shape[1])[None, :, None]
-    colour = cv2.GaussianBlur((colour * shade).clip(0, 255).astype(np.uint8), (0, 0), 2)
-    return np.dstack([colour, cv2.GaussianBlur(alpha, (0, 0), 1.5)])
+    soft = cv2.GaussianBlur((colour * shade).clip(0, 255), (0, 0), 2)
+    return np.dstack([soft, cv2.GaussianBlur(alpha, (0, 0), 1.5)]).astype(np.uint8)

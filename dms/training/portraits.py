@@ -39,7 +39,7 @@ class Teacher:
         from mediapipe import ImageFormat
         from mediapipe.tasks.python import BaseOptions, vision
 
-        self._wrap = lambda rgb: MpImage(image_format=ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
+        self._wrap: Any = lambda rgb: MpImage(image_format=ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
         self.triangles = _triangles(vision.FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION)
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(path)),

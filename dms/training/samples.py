@@ -24,8 +24,11 @@ MIN_SCORE = 0.7
 """YuNet rows below this are hands, toys and logos too often to train on (the data pack's README)."""
 BLINK_OPEN, BLINK_CLOSED = 0.05, 0.6
 """Teacher blink of an open and of a shut eye: labelled open faces read below 0.07 in 75 %, closed above 0.58."""
+FAR_GAZE = 60.0
+"""Beyond this (degrees) no iris is visible and simulated gaze is no longer asked for."""
 FACES_PER_IMAGE = 6
 SET_SHARE = {"lfw_grey": 0.35, "udacity_faces": 0.6, "yawdd_stills": 0.8, "portraits": 1.0}
+FACE_SHARE = {"lfw_grey": 0.2, "udacity_faces": 0.4, "yawdd_stills": 0.8, "portraits": 1.0, "negatives": 0.0}
 """Sampling weight of the large sets; the others count 1.5: tight press portraits are not what a cabin shows."""
 LANDMARKS_IN_BOX = (-0.013, 0.234, 1.005, 1.0)
 """Where the landmarks' box lies in a detector's box (medians over 11,000 faces), in box sides."""
@@ -180,7 +183,7 @@ def _simulated_eyes(source: Source) -> Table:
     n = len(points)
     tight = landmark_boxes(points)
     seen = sim["visibility"].astype(np.float32)
-    open_enough = sim["openness"].min(axis=1) > 0.25
+    open_enough = (sim["openness"].min(axis=1) > 0.25) & (np.abs(sim["gaze"]).max(axis=1) < FAR_GAZE)
     return {
         "image": len(source.images) + np.arange(n),
         "crop": crops(tight),
@@ -198,7 +201,7 @@ def _simulated_eyes(source: Source) -> Table:
         "simulated": np.ones(n, bool),
         "face": np.full(n, -1),
         "val": sim["val"].astype(bool),
-        "draw": np.full(n, 0.5, np.float32),
+        "draw": np.full(n, 0.7, np.float32),
     }
 
 
@@ -217,7 +220,7 @@ def faces_table(source: Source) -> Table:
     box[at], points[at] = detector_boxes(source.faces), detector_points(source.faces)
     use[at] = np.where(source.faces["score"] >= MIN_SCORE, 1, -1)
     val = (source.images["split"] == "val").to_numpy()
-    draw = source.images["set"].map({**SET_SHARE, "negatives": 0.0}).fillna(1.5).to_numpy(np.float32)
+    draw = source.images["set"].map(FACE_SHARE).fillna(2.5).to_numpy(np.float32)
     draw = np.where((use == 1).any(axis=1)[:n], draw, 0)
     if m:
         marks = source.simulated["landmarks"].astype(np.float32)

@@ -48,9 +48,9 @@ def generate(
     """Render `count` pictures of 256x256 and write them with their labels to `out_npz`.
 
     The file holds `jpeg` (all JPEG files joined, uint8), `offset` (n+1), `landmarks` (n, 60, 2) pixels,
-    `head` (n, 3) yaw, pitch, roll, `gaze` (n, 2) against the line of sight, `openness` and `visibility` (n, 2) right
-    and left, `mouth_open` (n,) inner-lip height over width, `mouth_covered`, `phone` (0 none, 1 ear, 2 hand),
-    `sunglasses`, `portrait` (number) and `val` (n,).
+    `head` (n, 3) yaw, pitch, roll, `gaze` (n, 2) against the line of sight, `openness` and `visibility`
+    (n, 2) right and left, `mouth_open` (n,) inner-lip height over width, `mouth_covered`, `phone` (0 none,
+    1 ear, 2 hand), `sunglasses`, `portrait` (number) and `val` (n,).
 
     Raises:
         InputError: the data pack or the teacher is missing, or no portrait could be fitted.

@@ -12,12 +12,14 @@ from dms.engines.contract import ACTIVITIES
 from dms.records import Box
 from dms.stages.tensors import distraction_crop
 from dms.training.samples import (
+    DETECTOR_POINTS,
     LANDMARKS_IN_BOX,
     MIN_SCORE,
     Array,
     Table,
     crop_rows,
     detector_boxes,
+    detector_points,
     fatigue_crops,
     join,
     landmark_boxes,
@@ -30,6 +32,8 @@ CLOSED_BLINK, OPEN_BLINK = 0.55, 0.35
 """Teacher blink above which an eye counts as shut, below which as open; between, nobody knows."""
 YAWN_SHUT, SIM_YAWN_OPEN = 0.15, 0.5
 """Mouth height over width below which nobody yawns; simulated jaw opening from which the mouth looks so."""
+WRONG_YAWN = 0.1
+"""A mouth this shut does not yawn whatever its label says: seen on stills next to a yawn."""
 NONE_OR_HAND = ("hand_on_face", "none")
 ACTIVITY_OF_SET: dict[str, tuple[str, ...]] = {
     "yawdd_stills": ("none",),
@@ -112,8 +116,8 @@ def _yawn(faces: pd.DataFrame) -> tuple[Array, Array]:
     own = faces["set"].isin(["yawdd_stills", "aps360_yawn"]).to_numpy()
     laugh = (faces["source_label"] == "laughing").to_numpy()
     yawn = ((label == "1") & ~laugh).astype(np.float32)
-    known = (own & (label != "")) | laugh
-    return yawn, np.where(known, 1.5, np.where(shut, 0.7, 0.0))
+    known = ((own & (label != "")) | laugh) & ~((label == "1") & (faces["mouth_ratio"] < WRONG_YAWN).to_numpy())
+    return yawn, np.where(known, 1.5, np.where(shut & (label != "1"), 0.7, 0.0))
 
 
 def _covered(source: Source) -> tuple[Array, Array]:
@@ -184,6 +188,7 @@ def distraction_table(source: Source) -> Table:
         "image": faces["image"].to_numpy(np.int64)[keep],
         "crop": crop_rows([distraction_crop(Box(*map(float, b))) for b in boxes[keep]]),
         "allowed": allowed[keep],
+        "points": detector_points(faces)[keep],
         "simulated": np.zeros(int(keep.sum()), bool),
         "face": np.flatnonzero(keep),
         "val": (faces["split"] == "val").to_numpy()[keep],
@@ -193,12 +198,12 @@ def distraction_table(source: Source) -> Table:
 
 
 def class_balance(allowed: Array, keep: Array) -> Array:
-    """Drawing weights that give each single-label class the same share and mixed labels one half of it."""
+    """Drawing weights: classes are evened out, but rare ones are not repeated until they are learned by heart."""
     weight = np.ones(len(allowed), np.float32)
     patterns, group = np.unique(allowed, axis=0, return_inverse=True)
     for k, pattern in enumerate(patterns):
         rows = keep & (group.reshape(-1) == k)
-        weight[rows] = (1000 if pattern.sum() == 1 else 300) / max(int(rows.sum()), 20)
+        weight[rows] = (1.0 if pattern.sum() == 1 else 0.3) * max(int(rows.sum()), 20) ** -0.7
     return weight
 
 
@@ -252,5 +257,6 @@ def _simulated_distraction(source: Source) -> Table:
         "simulated": np.ones(len(boxes), bool),
         "face": np.full(len(boxes), -1),
         "val": sim["val"].astype(bool),
-        "draw": (150 / np.maximum(share, 20))[index].astype(np.float32),
+        "points": sim["landmarks"].astype(np.float32)[:, list(DETECTOR_POINTS)],
+        "draw": (0.5 * np.maximum(share, 20.0) ** -0.7)[index].astype(np.float32),
     }

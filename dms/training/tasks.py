@@ -263,17 +263,32 @@ class DistractionTask(CropTask):
         super().__init__("distraction", nets.DistractionNet(), pack, bank)
 
     def batch(self, size: int) -> tuple[Tensor, Batch]:
-        """See `Task`."""
+        """See `Task`. Half of the pictures are blended with another one, labels too, against learning by heart."""
         rows = self.draw.rows(size)
+        device = self.bank.device
         crop = geometry.jitter(rows["crop"], self.shift, self.log_scale, self.turn_deg)
-        flip = torch.rand(size, device=self.bank.device) < 0.5
-        images, _ = self.cut(rows, crop, flip)
+        flip = torch.rand(size, device=device) < 0.5
+        images, matrix = self.cut(rows, crop, flip)
+        points = geometry.to_unit(rows["points"], matrix, self.size)
+        points = torch.where(flip[:, None, None], points[:, [1, 0, 2, 4, 3]], points)
         images, _ = augment.occlude(images, 0.12)
-        return augment.photometric(images) * 255, {"allowed": rows["allowed"]}
+        images = augment.photometric(images)
+        share = 1 - 0.5 * torch.rand(size, device=device) * (torch.rand(size, device=device) < 0.5)
+        other = torch.roll(images, 1, 0)
+        weight = share[:, None, None, None]
+        target = {
+            "allowed": rows["allowed"], "other": torch.roll(rows["allowed"], 1, 0), "share": share, "points": points,
+        }  # fmt: skip
+        return (images * weight + other * (1 - weight)) * 255, target
 
     def loss(self, out: nets.Outputs, target: Batch) -> dict[str, Tensor]:
         """See `Task`."""
-        return {"activity": losses.any_of(out["activity"], target["allowed"])}
+        share = target["share"]
+        first = losses.any_of(out["activity"], target["allowed"])
+        second = losses.any_of(out["activity"], target["other"])
+        off = losses.wing((out["points"] - target["points"]).abs(), 0.04, 0.01).mean((1, 2))
+        pure = (share > 0.8).float()
+        return {"activity": (share * first + (1 - share) * second).mean(), "points": 5 * losses.mean(off, pure)}
 
     def check(self, net: nn.Module) -> dict[str, float]:
         """Balanced accuracy over the labelled classes and the share of phones found."""

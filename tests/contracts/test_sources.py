@@ -10,6 +10,7 @@ from dms.config import SourceConfig
 from dms.errors import SourceEnded, SourceError, SourceLost
 from dms.sources import open_source
 from tests.media import MjpegServer, picture, write_video
+from tests.rtsp import RtspServer
 
 RECORDED_FRAMES = 12
 TIMEOUT_S = 10.0
@@ -35,16 +36,26 @@ def simulated(tmp_path):
     yield from opened(uri=f"sim:{script}")
 
 
-@pytest.fixture
-def server():
-    server = MjpegServer()
+@pytest.fixture(params=[MjpegServer, RtspServer], ids=["http", "rtsp"])
+def server(request):
+    server = request.param()
     yield server
     server.close()
 
 
 @pytest.fixture
-def stream(server):
+def http():
+    yield from streamed(MjpegServer())
+
+
+@pytest.fixture
+def rtsp():
+    yield from streamed(RtspServer())
+
+
+def streamed(server):
     yield from opened(uri=server.url, lost_after_s=1.0, reopen_every_s=0.05)
+    server.close()
 
 
 def opened(**config):
@@ -58,7 +69,7 @@ def recording(request):
     return request.getfixturevalue(request.param)
 
 
-@pytest.fixture(params=["video", "folder", "simulated", "stream"])
+@pytest.fixture(params=["video", "folder", "simulated", "http", "rtsp"])
 def source(request):
     return request.getfixturevalue(request.param)
 
@@ -100,17 +111,19 @@ def test_a_recording_hands_out_every_frame_then_ends(recording):
     assert recording.dropped == 0
 
 
-def test_a_live_source_tells_its_death_and_comes_back(stream, server):
+def test_a_live_source_tells_its_death_and_comes_back(server):
+    stream = open_source(SourceConfig(uri=server.url, lost_after_s=1.0, reopen_every_s=0.05))
     assert stream.live
     last = stream.newest(TIMEOUT_S)
     server.close()
     with pytest.raises(SourceLost, match=r"127\.0\.0\.1"):
         exhaust(stream)
-    again = MjpegServer(server.port)
+    again = type(server)(server.port)
     try:
         back = next_frame(stream)
     finally:
         again.close()
+        stream.close()
     assert back.captured_s > last.captured_s
     assert back.id > last.id
 

@@ -26,7 +26,7 @@ def free_port():
 
 
 class Mosquitto:
-    """One broker process on one port; it forgets everything when it is stopped."""
+    """One broker process on one port; unless told otherwise it forgets everything when stopped."""
 
     def __init__(self, folder: Path, *lines: str, anonymous: bool = True):
         self.port = free_port()
@@ -34,14 +34,12 @@ class Mosquitto:
         allow = "true" if anonymous else "false"
         self._config.write_text(
             "\n".join(
-                # Started by root, mosquitto would become a user who cannot read the test's folder.
                 [
-                    "user root",
-                    "persistence false",
+                    "user root",  # started by root, it would become a user who cannot read the test's folder
                     f"allow_anonymous {allow}",
                     f"listener {self.port} 127.0.0.1",
+                    *lines,
                 ]
-                + list(lines)
             )
         )
         self._process = None
@@ -85,16 +83,19 @@ class Heard:
 
 
 class Listener:
-    """Subscribes to everything; `wait` for what should come."""
+    """Subscribes to everything; `wait` for what should come. A `session` outlives the connection."""
 
-    def __init__(self, port, topic="#", protocol=mqtt.MQTTv311, username=None, password=None):
+    def __init__(self, port, protocol=mqtt.MQTTv311, session=None):
         self._heard = []
         self._changed = threading.Condition()
         self._subscribed = threading.Event()
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=protocol)
-        if username:
-            self._client.username_pw_set(username, password)
-        self._client.on_connect = lambda client, *rest: client.subscribe(topic, qos=1)
+        self._client = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2,
+            client_id=session or "",
+            protocol=protocol,
+            clean_session=None if protocol == mqtt.MQTTv5 else session is None,
+        )
+        self._client.on_connect = lambda client, *rest: client.subscribe("#", qos=1)
         self._client.on_subscribe = lambda *rest: self._subscribed.set()
         self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", port)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -123,3 +125,84 @@ def test_config_show_gives_the_effective_values(tmp_path):
 
 def test_config_schema_is_json():
     assert json.loads(dms("config", "schema").stdout)["title"] == "dms configuration"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("analyze", "gone.mp4"),
+        ("run", "--source", "gone.mp4"),
+        ("simulate", "gone.yaml", "--out", "clip.mp4"),
+        ("analyze", "words.mp4"),
+    ],
+)
+def test_a_missing_or_wrong_file_ends_with_3_and_is_named(tmp_path, arguments):
+    (tmp_path / "words.mp4").write_text("no video at all\n" * 100)
+    told = fails_with(dms(*arguments, cwd=tmp_path), 3)
+    assert next(word for word in arguments if word.endswith(("mp4", "yaml"))) in told
+
+
+def test_missing_engines_end_with_5(tmp_path):
+    told = fails_with(dms("run", "--source", "demo", "--set", f"engines.folder={tmp_path}"), 5)
+    assert str(tmp_path) in told
+
+
+def test_an_output_that_cannot_be_written_ends_with_6(tmp_path):
+    told = fails_with(dms("run", "--source", "demo", "--set", f"sinks.jsonl.path={tmp_path}/gone/x.jsonl"), 6)
+    assert "gone/x.jsonl" in told
+
+
+def test_doctor_fails_with_1_and_names_the_cure(tmp_path):
+    result = dms("doctor", "--json", "--source", tmp_path / "gone.mp4")
+    checks = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+    assert result.returncode == 1
+    assert checks["source"]["grade"] == "fail"
+    assert checks["source"]["cure"]
+
+
+@pytest.fixture
+def running(tmp_path):
+    """`dms run` on the demonstration clip at its pace, once it has judged frames, and its service manager."""
+    frames = tmp_path / "frames.jsonl"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        arguments = [
+            "--source",
+            "demo",
+            "--set",
+            "source.realtime=true",
+            "--set",
+            f"sinks.jsonl.path={frames}",
+        ]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dms", "run", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "NOTIFY_SOCKET": manager.getsockname()},
+        )
+        with process:
+            try:
+                yield process, manager, frames
+            finally:
+                process.kill()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_ends_a_run_cleanly(running, number, code):
+    process, manager, frames = running
+    assert manager.recv(64) == b"READY=1"
+    assert manager.recv(64) == b"WATCHDOG=1"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert "driver state known" in out
+    assert "Traceback" not in err
+    assert [json.loads(line)["schema"] for line in frames.read_text().splitlines()]
+    assert frames.read_text().endswith("\n")
+    manager.setblocking(False)
+    told = [manager.recv(64)]
+    while told[-1] != b"STOPPING=1":
+        told.append(manager.recv(64))
+    assert set(told[:-1]) <= {b"WATCHDOG=1"}

@@ -112,9 +112,11 @@ def test_the_broker_is_tried(listener, free_port):
 
 
 def test_outputs_that_cannot_be_written_are_found(tmp_path):
-    assert parts.outputs(config(f"sinks.jsonl.path={tmp_path}/new/folder/x.jsonl")).grade is not Grade.FAIL
-    assert parts.outputs(config(f"sinks.jsonl.path={tmp_path}")).grade is Grade.FAIL
-    assert parts.outputs(config("sinks.jsonl.path=/proc/x.jsonl")).grade is Grade.FAIL
+    assert parts.outputs(config(f"sinks.jsonl.path={tmp_path}/x.jsonl")).grade is not Grade.FAIL
+    for path in (tmp_path, tmp_path / "missing" / "x.jsonl"):
+        check = parts.outputs(config(f"sinks.jsonl.path={path}"))
+        assert check.grade is Grade.FAIL
+        assert str(path) in check.detail
 
 
 def zone(sysfs, number, text):

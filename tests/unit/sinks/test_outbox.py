@@ -1,4 +1,5 @@
 import threading
+import time
 
 from dms.sinks.outbox import Outbox, Packet
 
@@ -91,6 +92,17 @@ def test_events_under_way_count_as_waiting():
     outbox.put_event(event(2))
     outbox.take()
     assert outbox.events_waiting() == 2
+
+
+def test_a_broker_that_owes_a_confirmation_is_known():
+    outbox = Outbox(3)
+    outbox.put_event(event(1))
+    assert outbox.unconfirmed_s() == 0
+    outbox.sent(outbox.take(), 1)
+    time.sleep(0.01)
+    assert outbox.unconfirmed_s() >= 0.01
+    outbox.confirm(1)
+    assert outbox.unconfirmed_s() == 0
 
 
 def test_wait_empty_ends_when_the_last_is_confirmed():

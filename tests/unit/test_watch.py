@@ -1,0 +1,175 @@
+import io
+import json
+import threading
+
+import pytest
+
+from dms.config import MqttConfig
+from dms.records import Phase
+from dms.sinks import payload
+from dms.watch import STALE_AFTER_S, _Item, _JsonScreen, _Screen, watch
+from dms.watch_text import MAX_LENGTH, clean, event_line, health_line, parse, state_line
+from tests.unit.sinks import samples
+
+ORIGIN = payload.Origin("dms 1.2.3")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def item(topic, document, retained=False):
+    return _Item(topic, payload.encode(document) if isinstance(document, dict) else document, retained)
+
+
+def state(judged=None, active=(), **keywords):
+    return item("state", payload.state(judged or samples.judgement(), active, 1, None), **keywords)
+
+
+def event(**changes):
+    judged = samples.judgement()
+    return item("event/a/b", payload.event(samples.alert(**changes), judged.assessment, 1, None, ORIGIN))
+
+
+def status(online):
+    return item("status", payload.status(online, "connection lost", None, ORIGIN))
+
+
+def test_without_a_terminal_only_changes_are_written_and_no_escape_codes():
+    out = io.StringIO()
+    screen = _Screen(out, live=False)
+    screen.show(status(True), 0.0)
+    for n in range(10):
+        screen.show(state(), n * 0.5)
+        screen.tick(n * 0.5)
+    assert screen.show(event(), 5.0) == 1
+    screen.show(state(samples.blind()), 6.0)
+    screen.show(status(False), 7.0)
+    screen.finish()
+    assert out.getvalue().splitlines() == [
+        "dms 1.2.3 is online",
+        "ATTENTIVE     eyes 90%/80%  head +3°/-5°  learned 50%",
+        "11.5 s  URGENT    fatigue.microsleep: eyes closed for 1.5 s",
+        "UNKNOWN       cannot judge: no_face  eyes –  head –  learned 0%",
+        "OFFLINE: connection lost",
+    ]
+
+
+def test_on_a_terminal_the_status_line_is_redrawn_below_the_alerts():
+    out = Terminal()
+    screen = _Screen(out, live=True)
+    screen.show(state(), 0.0)
+    screen.show(event(), 0.1)
+    screen.tick(0.2)
+    written = out.getvalue()
+    assert written.count("\n") == 1
+    assert "\x1b[31m" in written, "urgent is red"
+    assert written.rindex("ATTENTIVE") > written.index("microsleep")
+
+
+def last_drawn(out):
+    return out.getvalue().rsplit("\x1b[K", 1)[1]
+
+
+def test_an_old_state_is_not_shown_as_the_drivers():
+    out = Terminal()
+    screen = _Screen(out, live=True)
+    screen.show(state(), 0.0)
+    screen.tick(STALE_AFTER_S)
+    assert "ATTENTIVE" in last_drawn(out)
+    screen.tick(STALE_AFTER_S + 0.1)
+    assert "STALE" in last_drawn(out)
+    assert "ATTENTIVE" not in last_drawn(out)
+
+
+def test_a_retained_state_counts_as_old():
+    out = Terminal()
+    screen = _Screen(out, live=True)
+    screen.show(state(retained=True), 0.0)
+    screen.tick(0.2)
+    assert "STALE" in last_drawn(out)
+
+
+def test_offline_replaces_the_state_until_it_is_online_again():
+    out = Terminal()
+    screen = _Screen(out, live=True)
+    screen.show(state(), 0.0)
+    screen.show(status(False), 0.1)
+    assert "OFFLINE (connection lost): nobody watches the driver" in last_drawn(out)
+    screen.show(status(True), 0.2)
+    assert "OFFLINE" not in last_drawn(out)
+
+
+def test_a_repeated_line_is_written_once():
+    out = io.StringIO()
+    screen = _Screen(out, live=False)
+    for _ in range(3):
+        screen.show(_Item(None, "waiting for the broker"), 0.0)
+    assert out.getvalue() == "waiting for the broker\n"
+
+
+def test_json_writes_whole_events_and_nothing_else():
+    out = io.StringIO()
+    screen = _JsonScreen(out)
+    assert [screen.show(i, 0.0) for i in (state(), event(), item("event/x", "{no"), status(True))] == [
+        0,
+        1,
+        0,
+        0,
+    ]
+    (line,) = out.getvalue().splitlines()
+    assert json.loads(line)["id"] == "s-1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "no json", "[]", "null", "1", "{", "[" * 100_000, '{"a":"' + "x" * 100_000 + '"}', "\x00\ufffd"],
+)
+@pytest.mark.parametrize("topic", ["state", "status", "health", "event/a/b", "else"])
+def test_no_message_breaks_the_screen(topic, text):
+    for screen in (
+        _Screen(Terminal(), live=True),
+        _Screen(io.StringIO(), live=False),
+        _JsonScreen(io.StringIO()),
+    ):
+        screen.show(_Item(topic, text), 0.0)
+        screen.tick(1.0)
+
+
+@pytest.mark.parametrize("value", ["null", "7", '"\\u001b[2J"', "[1]", "{}", "1e999", "9" * 400, "true"])
+def test_no_value_breaks_a_line(value):
+    names = ["state", "unknown_causes", "alerts", "eyes", "head", "calibration", "severity", "phase", "ts"]
+    names += ["type", "t_detect", "duration_s", "cause", "causes"]
+    document = parse("{" + ",".join(f'"{name}":{value}' for name in names) + "}")
+    ended = {**document, "phase": "end"}
+    lines = [state_line(document), event_line(document), event_line(ended), health_line(document)]
+    assert all("\x1b[2J" not in line for line in lines)
+
+
+def test_text_cannot_steer_the_terminal():
+    assert clean("a\x1b[2Jb\r\n\x07\u202e") == "a�[2Jb����"
+    assert len(clean("x" * 1000)) == MAX_LENGTH
+
+
+def test_the_end_of_an_alert():
+    judged = samples.judgement()
+    ended = samples.alert(phase=Phase.END, at_s=14.0)
+    document = payload.event(ended, judged.assessment, 1, 1_800_000_000.0, ORIGIN)
+    assert event_line(document) == "2027-01-15T08:00:14.000Z  ended     fatigue.microsleep after 4.0 s"
+
+
+def test_health_names_its_causes():
+    document = payload.health([samples.health()], None)
+    assert health_line(document) == "system degraded (source_lost: /dev/video0: no frame)"
+
+
+def test_a_broker_that_is_away_is_waited_for_and_stop_ends_it():
+    out, stop = io.StringIO(), threading.Event()
+    watcher = threading.Thread(target=watch, args=(MqttConfig(host="127.0.0.1", port=1), out, stop))
+    watcher.start()
+    stop.wait(0.5)
+    stop.set()
+    watcher.join(10)
+    assert not watcher.is_alive()
+    assert "waiting for the broker 127.0.0.1:1: connection refused" in out.getvalue()
