@@ -129,7 +129,8 @@ class SummarySink:
             fps=self._frames / wall_s if wall_s > 0 else 0.0,
             latency=Latency.of(vitals.latency_p50_s, vitals.latency_p95_s),
             stages={
-                name: Latency.of(p50_s, vitals.stage_p95_s[name]) for name, p50_s in vitals.stage_p50_s.items()
+                name: Latency.of(p50_s, vitals.stage_p95_s[name])
+                for name, p50_s in vitals.stage_p50_s.items()
             },
             rss_mb=vitals.rss_bytes / 1e6,
             face_share=self._faces / self._frames if self._frames else 0.0,

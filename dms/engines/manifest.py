@@ -76,13 +76,17 @@ class Manifest(_Strict):
         file = self.files.get(precision)
         if file is None:
             known = ", ".join(sorted(self.files))
-            raise EngineMissing(f"engine {self.net} has no {precision} file, only {known}; choose one or {CURE}")
+            raise EngineMissing(
+                f"engine {self.net} has no {precision} file, only {known}; choose one or {CURE}"
+            )
         path = self._folder / file.path
         if not path.is_file():
             raise EngineMissing(f"engine file {path} is missing; {CURE}")
         size = path.stat().st_size
         if size != file.bytes:
-            raise EngineMismatch(f"engine file {path} has {size} bytes, its manifest says {file.bytes}; {CURE}")
+            raise EngineMismatch(
+                f"engine file {path} has {size} bytes, its manifest says {file.bytes}; {CURE}"
+            )
         if sha256(path) != file.sha256:
             raise EngineMismatch(f"engine file {path} was changed: its SHA-256 is not the manifest's; {CURE}")
         return path

@@ -95,7 +95,9 @@ class FaceStage:
     def _detect(self, state: FrameState) -> list[Face]:
         fit = letterbox(state.frame.image, self._input[0, 0])
         found = decode(self._backend.infer({"image": self._input}), self._grid, self._config.detect_score)
-        return [Face(state.frame.captured_s, _to_frame(box, fit), score, tracked=False) for box, score in found]
+        return [
+            Face(state.frame.captured_s, _to_frame(box, fit), score, tracked=False) for box, score in found
+        ]
 
     def _settle(self, track: Face | None, found: list[Face]) -> Face | None:
         if not found:

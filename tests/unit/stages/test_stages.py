@@ -112,7 +112,9 @@ def test_a_track_outlives_a_detector_that_sees_nothing() -> None:
 
 
 def test_decode_suppresses_doubles() -> None:
-    outputs = detector((128, 80, 40, 50, 0.9), (132, 82, 40, 50, 0.8)).infer({"image": np.zeros((1, 1, 160, 256))})
+    outputs = detector((128, 80, 40, 50, 0.9), (132, 82, 40, 50, 0.8)).infer(
+        {"image": np.zeros((1, 1, 160, 256))}
+    )
     found = decode(outputs, anchor_grid(160, 256), 0.5)
     assert [round(score, 3) for _, score in found] == [0.9]
 
