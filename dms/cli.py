@@ -216,7 +216,7 @@ def config() -> None:
 @click.option("--default", is_flag=True, help="The defaults, every key with its comment and unit.")
 def show(configs: Sequence[str], overrides: Sequence[str], default: bool) -> None:
     """Print the effective values as YAML."""
-    from dms.config_text import default_yaml, render
+    from dms.config.text import default_yaml, render
 
     click.echo(default_yaml() if default else render(_load(configs, overrides)), nl=False)
 
@@ -232,13 +232,13 @@ def check(configs: Sequence[str], overrides: Sequence[str]) -> None:
 @config.command()
 def schema() -> None:
     """Print the JSON schema of a configuration file, for editors."""
-    from dms.config_text import config_schema
+    from dms.config.text import config_schema
 
     click.echo(_json(config_schema()))
 
 
 def _load(configs: Sequence[str], overrides: Sequence[str], source: str | None = None) -> Config:
-    from dms.config_file import load_config
+    from dms.config.file import load_config
     from dms.resources import config_path
 
     loaded = load_config([config_path(given) for given in configs], overrides)

@@ -1,4 +1,4 @@
-"""The loop: newest frame → pipeline → sinks. The one place that decides to degrade, and the only broad except."""
+"""The loop: newest frame → pipeline → sinks. It alone decides to degrade, by the only broad except."""
 
 from __future__ import annotations
 
@@ -140,10 +140,7 @@ class Loop:
         if self._trouble is not None and trouble.keys() == self._trouble.keys():
             return
         self._trouble = trouble
-        if not trouble:
-            self._publish(Health(self._now_s, HealthState.OK, "ok", "all is well"))
-        for cause, detail in trouble.items():
-            self._publish(Health(self._now_s, state, cause, detail))
+        self._publish(Health(self._now_s, state if trouble else HealthState.OK, trouble))
 
     def _publish(self, message: Message) -> None:
         for sink in self._sinks:

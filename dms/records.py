@@ -146,8 +146,9 @@ class Distraction:
 class Observation:
     """Everything perceived up to one frame, without its pixels: the only input of the judgement.
 
-    `frame_id` is -1 for a moment without a frame. A field is None where nothing was found. A field whose `captured_s` is older than the observation's was
-    measured on an earlier frame because its stage was not due; whoever uses it checks its age.
+    `frame_id` is -1 for a moment without a frame. A field is None where nothing was found. A field whose
+    `captured_s` is older than the observation's was measured on an earlier frame because its stage was not
+    due; whoever uses it checks its age.
     """
 
     captured_s: float
@@ -163,8 +164,8 @@ class Observation:
 class FrameState:
     """The frame on its way through the stages.
 
-    `seen` grows stage by stage and starts with results of sub-rate stages carried over; `previous` is what was
-    seen on the frame before; `due` names the stages that run on this frame.
+    `seen` grows stage by stage and starts with results of sub-rate stages carried over; `previous` is what
+    was seen on the frame before; `due` names the stages that run on this frame.
     """
 
     frame: Frame
@@ -207,7 +208,8 @@ class Assessment:
     """The judgement of one moment.
 
     `signals` holds one entry for every name of `assess.SIGNALS`; alert rules are written over these names.
-    `unknown_causes` may be non-empty while `state` is known: a part is unknown (eyes hidden), the rest is not.
+    `unknown_causes` may be non-empty while `state` is known: a part is unknown (eyes hidden), the
+    rest is not.
     `calibration` is the share (0 to 1) of this driver's baseline that is learned.
     `gaze_source` is "gaze", "head" or None: what eyes-off-road was judged by.
     """
@@ -303,12 +305,11 @@ class HealthState(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """A change of the system's health: `cause` is a stable code, `detail` a sentence for a person."""
+    """The system's health after a change. `causes` maps a stable code to a sentence for a person."""
 
     captured_s: float
     state: HealthState
-    cause: str
-    detail: str
+    causes: Mapping[str, str] = field(default_factory=dict)
 
 
 Message = Judgement | Vitals | Health

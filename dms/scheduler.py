@@ -22,7 +22,7 @@ class Scheduler:
         self._next_s: dict[str, float] = {}
 
     def due(self, captured_s: float, *, tracking: bool) -> frozenset[str]:
-        """The stages to run on the frame captured at `captured_s`; `tracking` tells whether a face is followed."""
+        """The stages to run on the frame captured at `captured_s`; `tracking`: whether a face is followed."""
         due = {name for name in self._period_s if self._is_due(name, captured_s)}
         if not tracking:
             due.add(DETECT)

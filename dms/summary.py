@@ -82,7 +82,8 @@ class Summary:
             f"{len(self.alerts)} alerts" + (":" if self.alerts else ""),
         ]
         lines += [
-            f"  {a.onset_s:7.2f} s  {' > '.join(a.types):<44} {a.severity:<9} {a.ended_s - a.onset_s:5.1f} s  {a.cause}"
+            f"  {a.onset_s:7.2f} s  {' > '.join(a.types):<44} {a.severity:<9} "
+            f"{a.ended_s - a.onset_s:5.1f} s  {a.cause}"
             for a in self.alerts
         ]
         return "\n".join(lines)

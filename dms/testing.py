@@ -21,7 +21,7 @@ import numpy as np
 from dms import landmarks
 from dms.alerts import AlertManager, Profile
 from dms.assess import Assessor
-from dms.config import AssessConfig
+from dms.config.assess import AssessConfig
 from dms.errors import SourceEnded
 from dms.records import (
     Alert,

@@ -20,7 +20,7 @@ from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from dms.config import MqttConfig
+from dms.config.sinks import MqttConfig
 from dms.sinks.mqtt_client import connect_error, new_client, root_topic
 from dms.watch_text import clean, event_line, health_line, parse, state_line, text, verdict
 

@@ -18,7 +18,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from dms.assess.signals import SIGNALS
-from dms.config import PositiveSeconds, Seconds, Section
+from dms.config.section import PositiveSeconds, Seconds, Section
 from dms.errors import ConfigError
 from dms.records import Severity
 

@@ -9,7 +9,7 @@ from dms.assess.drowsiness import Drowsiness
 from dms.assess.reading import Reading, read
 from dms.assess.temporal import ROUNDING_S, Tick
 from dms.assess.verdict import name_state
-from dms.config import AssessConfig
+from dms.config.assess import AssessConfig
 from dms.records import Assessment, DriverState, Observation, Signal, UnknownCause
 
 

@@ -17,7 +17,7 @@ from enum import Enum
 from dms.assess.baseline import Baseline, Neutral
 from dms.assess.reading import Reading
 from dms.assess.temporal import ROUNDING_S, Hysteresis, LowPass, Tick, Timer, TimeWindow
-from dms.config import ActivityConfig, AvailabilityConfig, RoadConfig
+from dms.config.assess import ActivityConfig, AvailabilityConfig, RoadConfig
 from dms.records import Direction, Signal
 
 

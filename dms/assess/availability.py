@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dms.assess.reading import Reading
 from dms.assess.temporal import ROUNDING_S, Tick, Timer
-from dms.config import AvailabilityConfig
+from dms.config.assess import AvailabilityConfig
 from dms.records import Signal, UnknownCause
 
 

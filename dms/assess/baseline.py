@@ -6,7 +6,7 @@ import math
 
 from dms.assess.reading import Reading
 from dms.assess.temporal import Tick
-from dms.config import AssessConfig, BaselineConfig
+from dms.config.assess import AssessConfig, BaselineConfig
 from dms.records import Direction, Eye
 
 _CELL_DEG = 8.0

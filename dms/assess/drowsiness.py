@@ -17,7 +17,7 @@ from __future__ import annotations
 from dms.assess.baseline import Baseline, OpenLevel
 from dms.assess.reading import Reading
 from dms.assess.temporal import EventWindow, Hysteresis, Tick, Timer, TimeWindow
-from dms.config import AvailabilityConfig, EyesConfig
+from dms.config.assess import AvailabilityConfig, EyesConfig
 from dms.records import Eye, Signal
 
 _MINUTE_S = 60.0

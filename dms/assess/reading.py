@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from dms.config import AssessConfig
+from dms.config.assess import AssessConfig
 from dms.records import Direction, Distraction, Eye, Eyes, Face, Fatigue, Observation
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dms.assess.temporal import ROUNDING_S
-from dms.config import VerdictConfig
+from dms.config.assess import VerdictConfig
 from dms.records import DriverState, Signal
 
 

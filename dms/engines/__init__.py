@@ -1,1 +1,1 @@
-"""The engine files: what each must take and give, the manifest that proves a file is the one it claims to be."""
+"""The engine files: what each must take and give, and the manifest that proves which file is which."""

@@ -66,9 +66,8 @@ def alert_line(alert: Alert) -> str:
 
 def health_line(health: Health) -> str:
     """A change of health, for a person."""
-    return (
-        f"{clock(health.captured_s)}  system {health.state.value.upper()} ({health.cause}): {health.detail}"
-    )
+    causes = "".join(f"; {cause}: {detail}" for cause, detail in health.causes.items())
+    return f"{clock(health.captured_s)}  system {health.state.value.upper()}{causes}"
 
 
 def vitals_line(vitals: Vitals) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
@@ -17,8 +18,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from dms.config import MqttConfig
-from dms.records import Alert, Assessment, Health, HealthState, Judgement, Message, Phase, Vitals
+from dms.config.sinks import MqttConfig
+from dms.records import Alert, Assessment, Health, Judgement, Message, Phase, Vitals
 from dms.sinks import payload
 from dms.sinks.mqtt_client import connect_error, new_client, root_topic
 from dms.sinks.outbox import Outbox, Packet
@@ -63,9 +64,9 @@ class MqttSink:
         self._outbox = Outbox(config.queue_limit)
         self._connected = False
         self._closed = False
-        self._fault: str | None = "has not answered yet"
+        self._fault: str | None = None
+        self._begun_s = time.monotonic()
         self._active: dict[str, Alert] = {}
-        self._health: list[Health] = []
         self._state_seq = 0
         self._event_seq = 0
         self._state_key: object = None
@@ -97,6 +98,8 @@ class MqttSink:
     def fault(self) -> str | None:
         """Why nobody hears us, and how many events wait or are lost; None when all is well."""
         fault = self._fault
+        if fault is None and not self._connected and time.monotonic() - self._begun_s > CONFIRM_TIMEOUT_S:
+            fault = "has not answered yet"
         if fault is None and self._outbox.unconfirmed_s() > CONFIRM_TIMEOUT_S:
             fault = "confirms nothing any more"
         if fault is None:
@@ -163,12 +166,7 @@ class MqttSink:
         self._newest("metrics", payload.metrics(vitals, undelivered, self._epoch_offset()), retain=False)
 
     def _tell_health(self, health: Health) -> None:
-        """Causes of the same moment are told together: only the last message of a retained topic is kept."""
-        same_moment = bool(self._health) and self._health[-1].captured_s == health.captured_s
-        if not same_moment or health.state is HealthState.OK:
-            self._health = []
-        self._health = [h for h in self._health if h.cause != health.cause] + [health]
-        self._newest("health", payload.health(self._health, self._epoch_offset()), retain=True)
+        self._newest("health", payload.health(health, self._epoch_offset()), retain=True)
 
     def _tell_status(self, *, online: bool, reason: str) -> None:
         now = payload.iso(datetime.now(timezone.utc))

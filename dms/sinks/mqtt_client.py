@@ -13,7 +13,7 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 
-from dms.config import MqttConfig, MqttTlsConfig
+from dms.config.sinks import MqttConfig, MqttTlsConfig
 from dms.errors import ConfigError
 
 log = logging.getLogger(__name__)

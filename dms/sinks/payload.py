@@ -25,7 +25,6 @@ from dms.records import (
     Face,
     Fatigue,
     Health,
-    HealthState,
     Judgement,
     Vitals,
 )
@@ -133,16 +132,14 @@ def metrics(vitals: Vitals, undelivered: Mapping[str, int], epoch_offset_s: floa
     }
 
 
-def health(causes: Sequence[Health], epoch_offset_s: float | None) -> Document:
-    """`dms.health/1`: the worst state of one moment and every cause of it; `causes` is not empty."""
-    severity = list(HealthState)
-    captured_s = causes[-1].captured_s
+def health(health: Health, epoch_offset_s: float | None) -> Document:
+    """`dms.health/1`: the state of the system and every cause of it."""
     return {
         "schema": "dms.health/1",
-        "ts": utc(captured_s, epoch_offset_s),
-        "captured_s": _number(captured_s, 4),
-        "state": max((c.state for c in causes), key=severity.index).value,
-        "causes": [{"cause": c.cause, "detail": c.detail} for c in causes if c.state is not HealthState.OK],
+        "ts": utc(health.captured_s, epoch_offset_s),
+        "captured_s": _number(health.captured_s, 4),
+        "state": health.state.value,
+        "causes": [{"cause": cause, "detail": detail} for cause, detail in health.causes.items()],
     }
 
 

@@ -1,4 +1,4 @@
-"""The stages of one frame, in order: quality, face, eyes, fatigue, distraction. Each fills its own field only."""
+"""The stages of one frame: quality, face, eyes, fatigue, distraction. Each fills its own field only."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ SAME_FACE_IOU = 0.3
 """A detection that overlaps the track by at least this confirms it (the two boxes are cut differently)."""
 NMS_IOU = 0.4
 CONFIDENT_PRESENCE = 0.8
-"""A track whose face-present score is at least this is not given up for a face found elsewhere (passengers)."""
+"""A track with at least this face-present score is not given up for a face elsewhere (passengers)."""
 
 
 def anchor_grid(height: int, width: int) -> NDArray[np.float32]:
@@ -42,7 +42,7 @@ def iou(a: Box, b: Box) -> float:
 
 
 def decode(outputs: Arrays, grid: NDArray[np.float32], threshold: float) -> list[tuple[Box, float]]:
-    """Boxes (pixels of the engine's input) and scores above `threshold`, best first, duplicates suppressed."""
+    """Boxes (pixels of the engine's input) and scores above `threshold`, best first, doubles suppressed."""
     scores = outputs["score"][0]
     keep = np.flatnonzero(scores > threshold)
     if not keep.size:

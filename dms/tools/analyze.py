@@ -1,4 +1,4 @@
-"""Judge a recording as fast as it goes and write what was seen: one JSON line a frame, a summary, an overlay."""
+"""Judge a recording as fast as it goes: one JSON line a frame, a summary, an overlay."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dms.config import MqttConfig
+from dms.config.sinks import MqttConfig
 from dms.sinks.jsonl import JsonlSink
 from dms.sinks.log import LogSink
 from dms.sinks.mqtt import MqttSink

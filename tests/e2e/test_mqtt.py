@@ -15,7 +15,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 
-from dms.config import MqttConfig, MqttTlsConfig
+from dms.config.sinks import MqttConfig, MqttTlsConfig
 from dms.errors import ConfigError
 from dms.records import DriverState, HealthState, Phase
 from dms.sinks import payload
@@ -131,12 +131,11 @@ def test_state_comes_at_its_rate_and_at_once_when_it_changes(broker, listener):
     assert (changed.document["seq"], changed.document["captured_s"]) == (6, 2.04)
 
 
-def test_causes_of_one_moment_are_told_together_and_good_health_clears_them(broker, listener):
+def test_all_causes_are_told_and_good_health_clears_them(broker, listener):
     with closing(MqttSink(config(broker.port))) as sink:
-        sink.publish(samples.health(cause="source_lost"))
-        sink.publish(samples.health(state=HealthState.FAULT, cause="engine_eyes"))
+        sink.publish(samples.health(state=HealthState.FAULT, source_lost="gone", engine_eyes="NaN"))
         (both,) = listener.wait(lambda h: on("health")(h) and len(h.document["causes"]) == 2)
-        sink.publish(samples.health(state=HealthState.OK, cause="ok"))
+        sink.publish(samples.good_health())
         (good,) = listener.wait(lambda h: on("health")(h) and h.document["state"] == "ok")
     assert both.document["state"] == "fault"
     assert good.document["causes"] == []
@@ -362,7 +361,7 @@ def test_the_examples_in_the_manual_have_the_fields_that_are_sent():
         payload.status(True, "connected", None, origin),
         payload.state(judged, [samples.alert()], 1, None),
         payload.event(samples.alert(), judged.assessment, 1, None, origin),
-        payload.health([samples.health()], None),
+        payload.health(samples.health(), None),
         payload.metrics(samples.vitals(), {}, None),
     ]
     assert [shape(example) for example in examples] == [shape(document) for document in sent]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dms.alerts import load_profile
 from dms.assess import SIGNALS, Assessor
-from dms.config import AssessConfig
+from dms.config.assess import AssessConfig
 from dms.records import DriverState, Phase, Severity
 from dms.testing import Scene, Story, play
 

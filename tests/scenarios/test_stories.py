@@ -7,7 +7,7 @@ import pytest
 
 from dms.alerts import AlertManager, load_profile
 from dms.assess import Assessor
-from dms.config import AssessConfig
+from dms.config.assess import AssessConfig
 from dms.records import DriverState, Phase, Severity, UnknownCause
 from dms.testing import Scene, Story, judge, play
 

@@ -6,7 +6,7 @@ Vectors 7 and 8 (zones and times by speed) belong to another profile and are not
 import pytest
 
 from dms.alerts import load_profile
-from dms.config import AssessConfig
+from dms.config.assess import AssessConfig
 from dms.records import DriverState, Phase, UnknownCause
 from dms.testing import Scene, Story, judge, play
 

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from dms.config import MqttConfig
+from dms.config.sinks import MqttConfig
 from dms.demo_broker import DemoBroker
 from dms.errors import SinkError
 from dms.sinks.mqtt import MqttSink

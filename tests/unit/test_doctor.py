@@ -4,7 +4,7 @@ import socket
 import pytest
 
 from dms.config import Config
-from dms.config_file import load_config
+from dms.config.file import load_config
 from dms.doctor import examine, host, parts
 from dms.doctor.check import Check, Grade, passed, to_dict, to_text
 from dms.errors import ConfigError

@@ -8,7 +8,8 @@ import numpy as np
 from dms.alerts.manager import AlertManager
 from dms.alerts.profiles import load_profile
 from dms.assess.assessor import Assessor
-from dms.config import AssessConfig, ScheduleConfig
+from dms.config import ScheduleConfig
+from dms.config.assess import AssessConfig
 from dms.errors import EngineOutputError
 from dms.pipeline import Pipeline
 from dms.records import DriverState, Fatigue, Frame, FrameState, UnknownCause

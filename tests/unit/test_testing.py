@@ -26,7 +26,7 @@ def test_the_source_follows_its_script():
 
 def test_the_sink_remembers():
     sink = MemorySink()
-    message = Health(1.0, HealthState.OK, "started", "All is well.")
+    message = Health(1.0, HealthState.OK)
     sink.publish(message)
     sink.close()
     assert (sink.messages, sink.closed) == ([message], True)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from dms.config import MqttConfig
+from dms.config.sinks import MqttConfig
 from dms.records import Phase
 from dms.sinks import payload
 from dms.watch import STALE_AFTER_S, _Item, _JsonScreen, _Screen, watch
@@ -160,7 +160,7 @@ def test_the_end_of_an_alert():
 
 
 def test_health_names_its_causes():
-    document = payload.health([samples.health()], None)
+    document = payload.health(samples.health(), None)
     assert health_line(document) == "system degraded (source_lost: /dev/video0: no frame)"
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from dms.assess.baseline import Baseline, Neutral, OpenLevel
-from dms.config import AssessConfig, BaselineConfig
+from dms.config.assess import AssessConfig, BaselineConfig
 from dms.records import Direction
 
 CONFIG = BaselineConfig()

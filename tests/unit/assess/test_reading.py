@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from dms.assess.reading import read
-from dms.config import AssessConfig
+from dms.config.assess import AssessConfig
 from dms.records import Direction
 from dms.testing import Scene, Story
 

@@ -3,7 +3,7 @@ import pytest
 from dms.alerts import load_profile
 from dms.assess import SIGNALS
 from dms.assess.verdict import name_state
-from dms.config import VerdictConfig
+from dms.config.assess import VerdictConfig
 from dms.records import DriverState, Signal
 
 CONFIG = VerdictConfig()

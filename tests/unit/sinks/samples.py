@@ -98,8 +98,12 @@ def vitals(captured_s=15.0):
     return Vitals(captured_s, 450, 3, 29.97, 0.0123, 0.0256, {"face": 0.001}, {"face": 0.002}, 200_000_000)
 
 
-def health(captured_s=1.0, state=HealthState.DEGRADED, cause="source_lost", detail="/dev/video0: no frame"):
-    return Health(captured_s, state, cause, detail)
+def health(captured_s=1.0, state=HealthState.DEGRADED, **causes):
+    return Health(captured_s, state, causes or {"source_lost": "/dev/video0: no frame"})
+
+
+def good_health(captured_s=1.0):
+    return Health(captured_s, HealthState.OK)
 
 
 def nonsense(value):
@@ -122,5 +126,5 @@ def nonsense(value):
     return [
         replace(base, observation=seen, assessment=verdict, alerts=(broken,), stage_s={"face": value}),
         replace(vitals(value), fps=value, latency_p50_s=value, stage_p50_s={"eyes": value}),
-        health(value, detail="\udcff"),
+        health(value, source_lost="\udcff"),
     ]

@@ -43,10 +43,10 @@ def test_severity_is_the_level(caplog, severity, level):
 def test_a_change_of_health_is_told(caplog):
     caplog.set_level(logging.INFO)
     LogSink().publish(samples.health())
-    LogSink().publish(samples.health(state=HealthState.OK, cause="ok", detail="all is well"))
+    LogSink().publish(samples.good_health())
     assert [(r.levelno, r.getMessage()) for r in caplog.records] == [
-        (logging.WARNING, "0:00:01.0  system DEGRADED (source_lost): /dev/video0: no frame"),
-        (logging.INFO, "0:00:01.0  system OK (ok): all is well"),
+        (logging.WARNING, "0:00:01.0  system DEGRADED; source_lost: /dev/video0: no frame"),
+        (logging.INFO, "0:00:01.0  system OK"),
     ]
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from dms.config import MqttConfig
+from dms.config.sinks import MqttConfig
 from dms.errors import ConfigError
 from dms.sinks.mqtt_client import is_loopback, new_client, root_topic
 

@@ -144,9 +144,9 @@ def test_metrics_are_exactly_this():
     }
 
 
-def test_health_tells_the_worst_and_every_cause():
-    causes = [samples.health(), samples.health(state=HealthState.FAULT, cause="engine_eyes", detail="NaN")]
-    assert payload.health(causes, None) == {
+def test_health_tells_its_state_and_every_cause():
+    causes = {"source_lost": "/dev/video0: no frame", "engine_eyes": "NaN"}
+    assert payload.health(samples.health(state=HealthState.FAULT, **causes), None) == {
         "schema": "dms.health/1",
         "ts": None,
         "captured_s": 1.0,
@@ -159,7 +159,7 @@ def test_health_tells_the_worst_and_every_cause():
 
 
 def test_good_health_has_no_causes():
-    document = payload.health([samples.health(state=HealthState.OK, cause="ok", detail="all is well")], None)
+    document = payload.health(samples.good_health(), None)
     assert (document["state"], document["causes"]) == ("ok", [])
 
 
@@ -182,7 +182,7 @@ def test_no_number_breaks_the_json(value):
         payload.event(judged.alerts[0], judged.assessment, 1, EPOCH_S, ORIGIN),
         payload.frame(judged, EPOCH_S),
         payload.metrics(vitals, {}, EPOCH_S),
-        payload.health([health], EPOCH_S),
+        payload.health(health, EPOCH_S),
     ]
     for document in documents:
         text = payload.encode(document)

@@ -1,90 +1,10 @@
-"""What can be set, with its default, unit and range: one model a section of the YAML file.
-
-`configs/default.yaml` spells out every key; `config_file.py` reads and overlays files. Models are frozen and
-refuse unknown keys.
-"""
+"""How perception becomes judgement: the sections below `assess`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pydantic import BaseModel, Field, model_validator
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-Seconds = Annotated[float, Field(ge=0)]
-PositiveSeconds = Annotated[float, Field(gt=0)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-Precision = Literal["fp32", "int8"]
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, strict about types, unknown keys refused."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-class SourceConfig(Section):
-    """Where frames come from."""
-
-    uri: str = "sim:demo"
-    """Camera, video file, image folder, URL, `sim:SCRIPT.yaml`, or `demo`, the clip that ships with dms."""
-    width_px: int = Field(640, ge=16, le=7680)
-    """Width asked of a camera; files keep their own."""
-    height_px: int = Field(360, ge=16, le=4320)
-    """Height asked of a camera; files keep their own."""
-    fps: float = Field(30.0, gt=0, le=240)
-    """Rate asked of a camera, and the pace of a folder whose files carry no times."""
-    realtime: bool = False
-    """Play files at their recorded pace, dropping frames like a camera, not as fast as possible."""
-    open_timeout_s: PositiveSeconds = 10.0
-    """How long to wait for the first frame."""
-    lost_after_s: PositiveSeconds = 2.0
-    """No new frame for this long means the camera is lost."""
-    reopen_every_s: PositiveSeconds = 2.0
-    """Pause between attempts to reopen a lost camera."""
-
-
-class EngineConfig(Section):
-    """One engine: which file and which runtime."""
-
-    precision: Precision = "int8"
-    """Which artefact runs: `int8` or `fp32`."""
-    backend: Literal["ort"] = "ort"
-    """Which runtime runs it (a row of `dms.backends.BACKENDS`)."""
-    threads: int = Field(1, ge=1, le=16)
-    """Threads of the runtime for this engine."""
-
-
-class EnginesConfig(Section):
-    """The four engines and where they lie."""
-
-    folder: str | None = None
-    """Folder with one sub-folder an engine; null = the engines shipped with the package."""
-    face: EngineConfig = EngineConfig()
-    eyes: EngineConfig = EngineConfig()
-    fatigue: EngineConfig = EngineConfig()
-    distraction: EngineConfig = EngineConfig()
-
-
-class TrackingConfig(Section):
-    """When a face is a face, and when a track is one."""
-
-    detect_score: Probability = 0.5
-    """A detection below this score is no face."""
-    presence: Probability = 0.5
-    """A tracked crop below this face-present score is a lost track."""
-
-
-class ScheduleConfig(Section):
-    """How often each stage runs, in seconds: rates are kept in time, not in frames."""
-
-    detect_every_s: PositiveSeconds = 1.0
-    """A tracked face is confirmed by the detector this often; a lost one is sought on every frame."""
-    fatigue_every_s: Seconds = 0.0
-    """Seconds between runs of the fatigue engine; 0 = every frame."""
-    distraction_every_s: Seconds = 0.1
-    """Seconds between runs of the distraction engine."""
+from dms.config.section import PositiveSeconds, Probability, Seconds, Section
 
 
 def _ordered(section: BaseModel, low: str, high: str) -> None:
@@ -102,13 +22,13 @@ class BaselineConfig(Section):
     open_prior: Probability = 0.7
     """Openness of an open eye assumed before this driver's is known: low enough for narrow eyes."""
     open_least: Probability = 0.4
-    """No open eye is taken to be below this, so that a driver asleep from the start is not learned as open."""
+    """No open eye is taken to be below this: a driver asleep from the start is not learned as open."""
     closed_level: Probability = 0.05
     """Openness the eyes engine gives a fully closed eye."""
     fall_to_share: Probability = 0.9
-    """Once learned, the open level never falls below this share of what was learned (drooping lids stay seen)."""
+    """Once learned, the open level never falls below this share of it: drooping lids stay seen."""
     off_road_weight: Probability = 0.2
-    """Time outside the road ellipse counts this much in the neutral direction: a long look away cannot drag it."""
+    """Time off the road counts this much in the neutral direction: a long look away cannot drag it."""
     memory_s: PositiveSeconds = 300.0
     """The neutral direction remembers about this many seconds, so that it follows a moved seat or camera."""
     uncalibrated_widening: float = Field(2.0, ge=1, le=4)
@@ -251,97 +171,3 @@ class AssessConfig(Section):
     activity: ActivityConfig = ActivityConfig()
     availability: AvailabilityConfig = AvailabilityConfig()
     verdict: VerdictConfig = VerdictConfig()
-
-
-class AlertsConfig(Section):
-    """Which rules raise alerts."""
-
-    profile: str = "euroncap_2026"
-    """A shipped profile's name, or the path of a profile file of your own."""
-
-
-class MqttTlsConfig(Section):
-    """TLS to the broker; certificates are PEM files."""
-
-    enabled: bool = False
-    """Use TLS."""
-    ca_file: str | None = None
-    """Authority to trust; null = the system's."""
-    cert_file: str | None = None
-    """Client certificate."""
-    key_file: str | None = None
-    """Client key."""
-    insecure: bool = False
-    """Accept a certificate for another host name (tests only)."""
-
-
-class MqttConfig(Section):
-    """The MQTT sink."""
-
-    enabled: bool = False
-    """Publish to a broker."""
-    host: str = "localhost"
-    """Broker host."""
-    port: int = Field(1883, ge=1, le=65535)
-    """Broker port (8883 for TLS by custom)."""
-    protocol: Literal["3.1.1", "5"] = "3.1.1"
-    """MQTT version."""
-    vehicle: str = Field("vehicle", pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    """Name of this vehicle in the topic `<prefix>/<vehicle>/…`."""
-    prefix: str = Field("dms/v1", pattern=r"^[A-Za-z0-9_/-]{1,64}$")
-    """Root of the topic tree."""
-    username: str | None = None
-    """User name at the broker."""
-    password_file: str | None = None
-    """File holding the password; never put a password in this file."""
-    keepalive_s: int = Field(10, ge=1, le=3600)
-    """Seconds after which a silent connection counts as dead."""
-    state_hz: float = Field(2.0, gt=0, le=30)
-    """Rate of the retained state."""
-    queue_limit: int = Field(1000, ge=1, le=100_000)
-    """Messages kept while the broker is away; older ones are dropped and counted."""
-    demo_broker: bool = False
-    """Start a broker on loopback when none listens there (demonstration only)."""
-    tls: MqttTlsConfig = MqttTlsConfig()
-
-
-class JsonlConfig(Section):
-    """The JSON lines sink."""
-
-    path: str | None = None
-    """File to write, one line a frame; null = none."""
-
-
-class LogConfig(Section):
-    """The log."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least level that is logged."""
-
-
-class SinksConfig(Section):
-    """Who is told."""
-
-    mqtt: MqttConfig = MqttConfig()
-    jsonl: JsonlConfig = JsonlConfig()
-    log: LogConfig = LogConfig()
-
-
-class ServiceConfig(Section):
-    """The process itself."""
-
-    vitals_every_s: PositiveSeconds = 5.0
-    """Seconds between two vitals messages."""
-
-
-class Config(Section):
-    """The whole configuration."""
-
-    source: SourceConfig = SourceConfig()
-    engines: EnginesConfig = EnginesConfig()
-    tracking: TrackingConfig = TrackingConfig()
-    schedule: ScheduleConfig = ScheduleConfig()
-    assess: AssessConfig = AssessConfig()
-    alerts: AlertsConfig = AlertsConfig()
-    sinks: SinksConfig = SinksConfig()
-    service: ServiceConfig = ServiceConfig()

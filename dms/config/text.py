@@ -12,7 +12,8 @@ from typing import Any, Literal, cast, get_args, get_origin
 import yaml
 from pydantic.fields import FieldInfo
 
-from dms.config import Config, Section
+from dms.config import Config
+from dms.config.section import Section
 
 KeyPath = tuple[str, ...]
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from dms.config import Config
-from dms.config_text import KeyPath, allowed, leaf_paths, section_at
+from dms.config.text import KeyPath, allowed, leaf_paths, section_at
 from dms.errors import ConfigError
 
 _SHOWN_CHARACTERS = 60

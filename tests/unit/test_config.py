@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dms.config import Config
-from dms.config_file import load_config
-from dms.config_text import commented_yaml, config_schema, default_yaml, leaf_paths, render
+from dms.config.file import load_config
+from dms.config.text import commented_yaml, config_schema, default_yaml, leaf_paths, render
 from dms.errors import ConfigError
 from dms.resources import configs_folder, default_config_path
 

@@ -1,0 +1,107 @@
+"""What can be set, with its default, unit and range: one model a section of the YAML file.
+
+`configs/default.yaml` spells out every key; `file` reads and overlays files, `text` writes the
+configuration as text. Models are frozen and refuse unknown keys.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dms.config.assess import AssessConfig
+from dms.config.section import PositiveSeconds, Probability, Seconds, Section
+from dms.config.sinks import SinksConfig
+
+Precision = Literal["fp32", "int8"]
+
+
+class SourceConfig(Section):
+    """Where frames come from."""
+
+    uri: str = "sim:demo"
+    """Camera, video file, image folder, URL, `sim:SCRIPT.yaml`, or `demo`, the clip that ships with dms."""
+    width_px: int = Field(640, ge=16, le=7680)
+    """Width asked of a camera; files keep their own."""
+    height_px: int = Field(360, ge=16, le=4320)
+    """Height asked of a camera; files keep their own."""
+    fps: float = Field(30.0, gt=0, le=240)
+    """Rate asked of a camera, and the pace of a folder whose files carry no times."""
+    realtime: bool = False
+    """Play files at their recorded pace, dropping frames like a camera, not as fast as possible."""
+    open_timeout_s: PositiveSeconds = 10.0
+    """How long to wait for the first frame."""
+    lost_after_s: PositiveSeconds = 2.0
+    """No new frame for this long means the camera is lost."""
+    reopen_every_s: PositiveSeconds = 2.0
+    """Pause between attempts to reopen a lost camera."""
+
+
+class EngineConfig(Section):
+    """One engine: which file and which runtime."""
+
+    precision: Precision = "int8"
+    """Which artefact runs: `int8` or `fp32`."""
+    backend: Literal["ort"] = "ort"
+    """Which runtime runs it (a row of `dms.backends.BACKENDS`)."""
+    threads: int = Field(1, ge=1, le=16)
+    """Threads of the runtime for this engine."""
+
+
+class EnginesConfig(Section):
+    """The four engines and where they lie."""
+
+    folder: str | None = None
+    """Folder with one sub-folder an engine; null = the engines shipped with the package."""
+    face: EngineConfig = EngineConfig()
+    eyes: EngineConfig = EngineConfig()
+    fatigue: EngineConfig = EngineConfig()
+    distraction: EngineConfig = EngineConfig()
+
+
+class TrackingConfig(Section):
+    """When a face is a face, and when a track is one."""
+
+    detect_score: Probability = 0.5
+    """A detection below this score is no face."""
+    presence: Probability = 0.5
+    """A tracked crop below this face-present score is a lost track."""
+
+
+class ScheduleConfig(Section):
+    """How often each stage runs, in seconds: rates are kept in time, not in frames."""
+
+    detect_every_s: PositiveSeconds = 1.0
+    """A tracked face is confirmed by the detector this often; a lost one is sought on every frame."""
+    fatigue_every_s: Seconds = 0.0
+    """Seconds between runs of the fatigue engine; 0 = every frame."""
+    distraction_every_s: Seconds = 0.1
+    """Seconds between runs of the distraction engine."""
+
+
+class AlertsConfig(Section):
+    """Which rules raise alerts."""
+
+    profile: str = "euroncap_2026"
+    """A shipped profile's name, or the path of a profile file of your own."""
+
+
+class ServiceConfig(Section):
+    """The process itself."""
+
+    vitals_every_s: PositiveSeconds = 5.0
+    """Seconds between two vitals messages."""
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    source: SourceConfig = SourceConfig()
+    engines: EnginesConfig = EnginesConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    assess: AssessConfig = AssessConfig()
+    alerts: AlertsConfig = AlertsConfig()
+    sinks: SinksConfig = SinksConfig()
+    service: ServiceConfig = ServiceConfig()
