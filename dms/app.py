@@ -15,6 +15,7 @@ from dms.backends import Backend, open_backend
 from dms.backends.checked import CheckedBackend
 from dms.config import Config, EngineConfig
 from dms.demo_broker import DemoBroker
+from dms.engines.contract import CONTRACTS
 from dms.engines.manifest import check_signature, load_manifest
 from dms.loop import Loop, Observer
 from dms.metrics import Metrics
@@ -26,6 +27,7 @@ from dms.sinks import Sink
 from dms.sinks.jsonl import JsonlSink
 from dms.sinks.log import LogSink
 from dms.sinks.mqtt import MqttSink
+from dms.sinks.payload import Origin
 from dms.sources import FrameSource, open_source
 from dms.stages import Stage
 from dms.stages.distraction import DistractionStage
@@ -55,7 +57,7 @@ def open_engine(name: str, config: EngineConfig, folder: Path) -> Backend:
 @contextmanager
 def open_pipeline(config: Config, session: str) -> Iterator[Pipeline]:
     """The pipeline with its engines loaded; they are closed on leaving. `session` begins every alert's id."""
-    folder = Path(config.engines.folder) if config.engines.folder else engines_folder()
+    folder = _engines_folder(config)
     with ExitStack() as stack:
 
         def engine(name: str) -> Backend:
@@ -86,10 +88,11 @@ def run(config: Config, tell: Callable[[str], None]) -> Summary:
     with ExitStack() as stack:
         stop = stack.enter_context(StopSignal())
         notifier = stack.enter_context(closing(Notifier.from_environment()))
-        _start_demo_broker(config, stack)
-        pipeline = stack.enter_context(open_pipeline(config, session=uuid.uuid4().hex[:8]))
         source = stack.enter_context(closing(open_source(config.source)))
+        pipeline = stack.enter_context(open_pipeline(config, session=uuid.uuid4().hex[:8]))
+        _start_demo_broker(config, stack)
         sinks = [stack.enter_context(closing(sink)) for sink in _sinks(config, source, tell)]
+        sinks.append(LogSink(notifier.status))
         heartbeat = _Heartbeat(notifier)
         summary = _judge(config, source, pipeline, sinks, stop.is_set, heartbeat)
         notifier.stopping()
@@ -135,7 +138,23 @@ def _sinks(config: Config, source: FrameSource, tell: Callable[[str], None]) -> 
     if config.sinks.jsonl.path:
         yield JsonlSink(Path(config.sinks.jsonl.path), epoch_offset)
     if config.sinks.mqtt.enabled:
-        yield MqttSink(config.sinks.mqtt, epoch_offset=epoch_offset)
+        yield MqttSink(config.sinks.mqtt, _origin(config), epoch_offset)
+
+
+def _origin(config: Config) -> Origin:
+    """Which engine files speak, by version and hash: every event says what it comes from."""
+    chosen = {name: getattr(config.engines, name).precision for name in CONTRACTS}
+    notes = {name: load_manifest(_engines_folder(config) / name) for name in chosen}
+    return Origin(
+        engines={
+            name: f"{note.version} {chosen[name]} sha256:{note.files[chosen[name]].sha256[:12]}"
+            for name, note in notes.items()
+        }
+    )
+
+
+def _engines_folder(config: Config) -> Path:
+    return Path(config.engines.folder) if config.engines.folder else engines_folder()
 
 
 def _epoch_offset() -> float:

@@ -14,7 +14,7 @@ HEAVY = """
 torch onnx onnxscript mediapipe pandas pyarrow skimage scipy matplotlib tqdm PIL amqtt tensorrt cuda openvino
 ai_edge_litert onnxruntime_qnn gi starlette uvicorn rich pytest hypothesis
 """
-EXEMPT = ("dms.training", "dms.engines.quantize")
+EXEMPT = ("dms.training", "dms.engines.quantize", "dms.engines.storage")
 """Make engines, with the extra `train`; nothing that runs may import them."""
 
 PROGRAM = """

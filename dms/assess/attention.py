@@ -155,12 +155,18 @@ class Vats:
 
 
 class Phone:
-    """Phone use, at the ear or in the hand, smoothed: single pictures of hands mislead."""
+    """Phone use, at the ear or in the hand.
+
+    Single pictures of hands mislead, so a low-pass filter decides *whether*; *since when* is told by the
+    samples, which do not lag.
+    """
 
     def __init__(self, activity: ActivityConfig, availability: AvailabilityConfig) -> None:
         """Take the limits."""
         self._smooth = LowPass(activity.smoothing_s)
         self._use = Hysteresis(on_above=activity.phone_above, off_below=activity.phone_below)
+        self._sample = Hysteresis(on_above=activity.phone_above, off_below=activity.phone_below)
+        self._since_s: float | None = None
         self._timer = Timer(0.0, availability.no_face_after_s, availability.forget_after_s)
 
     def update(self, tick: Tick, probability: float | None) -> None:
@@ -168,7 +174,15 @@ class Phone:
         in_use = None
         if probability is not None:
             in_use = self._use.update(self._smooth.update(tick.elapsed_s, probability))
-        self._timer.update(tick, in_use)
+            self._note_onset(tick, self._sample.update(probability))
+        self._timer.update(tick, in_use, since_s=self._since_s if in_use else None)
+
+    def _note_onset(self, tick: Tick, sample: bool) -> None:
+        """Keep when the present run of samples with a phone began, confirmed or not."""
+        if not sample:
+            self._since_s = None
+        elif self._since_s is None:
+            self._since_s = tick.now_s
 
     def signal(self) -> Signal:
         """The present use."""

@@ -7,9 +7,9 @@ eye prevents it: squints and laughter, which `fatigue` tells from closure, raise
 engine alone cannot open the eyes either (above 0.5): a sleeper stays asleep through one engine's flicker.
 
 The driver's eyes are closed only if every visible eye is, hence the more open eye speaks for the driver.
-Lids lowered while the head hangs far down may just look down, and the engines cannot tell: such a closure
-does not start (the eyes-off-road rule, which sees the head, takes it), but one already running goes on,
-because heads sink in sleep. The gaze engine is not asked: its word is worth nothing while the lids are low.
+Lids lowered while the head hangs far down, or just before it goes down, may just look down, and the engines
+cannot tell: such a closure does not count (the eyes-off-road rule, which sees the head, takes it), but one
+that has run for a while goes on, because heads sink in sleep. The gaze engine is not asked: its word is worth nothing while the lids are low.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Drowsiness:
     def __init__(self, eyes: EyesConfig, availability: AvailabilityConfig, baseline: Baseline) -> None:
         """Take the limits and the driver's baseline, which is read, not written."""
         self._baseline = baseline
+        self._sink_after_s = eyes.sink_after_s
         self._lids = Hysteresis(on_above=1 - eyes.closed_below, off_below=1 - eyes.open_above)
         self._closure = Timer(eyes.flicker_s, availability.no_face_after_s, availability.forget_after_s)
         self._closures = ClosureCount(eyes)
@@ -78,7 +79,8 @@ class Drowsiness:
         if self._openness is None:
             return None
         closed = self._lids.update(1 - self._openness)
-        if closed and self._closure.onset_s is None and self._baseline.head_is_down(reading):
+        begun = self._closure.onset_s is not None and self._closure.seconds >= self._sink_after_s
+        if closed and not begun and self._baseline.head_is_down(reading):
             return None
         return closed
 

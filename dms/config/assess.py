@@ -63,6 +63,8 @@ class EyesConfig(Section):
     """With the head turned further than this from the camera the eyes cannot be read."""
     down_deg: float = Field(20.0, gt=0, le=90)
     """With the head this far below neutral, lowered lids are a look down, not a closure."""
+    sink_after_s: Seconds = 0.5
+    """A closure that has lasted this long goes on though the head sinks; a shorter one was a look down."""
     flicker_s: Seconds = 0.1
     """An opening (or a closed mouth) up to this long is noise and does not end a closure (or a yawn)."""
     perclos_usable_share: float = Field(0.5, gt=0, le=1)
@@ -81,6 +83,7 @@ class EyesConfig(Section):
     @model_validator(mode="after")
     def _check(self) -> EyesConfig:
         _ordered(self, "closed_below", "open_above")
+        _ordered(self, "yawn_below", "yawn_above")
         return self
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dms.app import judge_recording
 from dms.config import Config
+from dms.errors import InputError
 from dms.files import write_atomically
 from dms.records import Frame, Judgement
 from dms.sinks import Sink
@@ -39,6 +40,8 @@ def analyze(
     source_config = config.source.model_copy(update={"uri": recording, "realtime": False})
     with ExitStack() as stack:
         source = stack.enter_context(closing(open_source(source_config)))
+        if source.live:
+            raise InputError(f"{recording} never ends: a live source is watched with `dms run`")
         sinks: list[Sink] = []
         if out:
             sinks.append(stack.enter_context(closing(JsonlSink(out))))

@@ -86,6 +86,8 @@ def _prepare_face(pack: Pack) -> Measure:
         tops = infer(running, small)["score"].max(axis=1)
         false = metrics.found_faces(infer(running, empty), [fits[0]] * len(empty))
         return {
+            "recall_drivers": metrics.driver_recall(found, table["box"][rows], table["use"][rows]),
+            "drivers": float(len(rows)),
             "recall_in_car": metrics.face_recall(found, table["box"][rows], table["use"][rows]),
             "faces_in_car": float((table["use"][rows] == 1).sum()),
             "recall_turned": metrics.face_recall(far, table["box"][turned], table["use"][turned]),

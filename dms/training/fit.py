@@ -32,7 +32,11 @@ TASKS: dict[str, Callable[[Pack, ImageBank], Task]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how hard to train. The run ends after `steps` or `seconds`, whichever comes first."""
+    """How long and how hard to train. The run ends after `steps` or `seconds`, whichever comes first.
+
+    With `teachers`, as many wider nets are trained first, each for `teacher_steps`, and the net learns from
+    what they agree on: small label sets teach a jury better than a single net.
+    """
 
     steps: int
     seconds: float
@@ -42,6 +46,8 @@ class Recipe:
     average: float = 0.998
     seed: int = 7
     check_every: int = 1000
+    teachers: int = 0
+    teacher_steps: int = 0
 
     def override(self, **changes: Any) -> Recipe:
         """A copy with the given, not-None values changed."""
@@ -98,10 +104,8 @@ def optimiser(net: nn.Module, how: Recipe) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=how.rate, fused=next(net.parameters()).is_cuda)
 
 
-def train(name: str, pack: Pack, bank: ImageBank, how: Recipe, out: Path) -> nn.Module:
-    """Train one engine's net; writes `training.csv` and `weights.pt` to `out` and returns the averaged net."""
-    torch.manual_seed(how.seed)
-    task = TASKS[name](pack, bank)
+def train(name: str, task: Task, how: Recipe, out: Path) -> nn.Module:
+    """Train one task's net; writes `training.csv` and `weights.pt` to `out` and returns the averaged net."""
     net = task.net.train().to(memory_format=torch.channels_last)
     averaged, adam = Averaged(net, how.average), optimiser(net, how)
     out.mkdir(parents=True, exist_ok=True)

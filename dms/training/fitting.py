@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+
 from dms.training import export, pack
 from dms.training.bank import ImageBank
-from dms.training.fit import device, recipe, train
+from dms.training.fit import TASKS, Recipe, device, recipe, train
+from dms.training.nets import DistractionNet
+from dms.training.pack import Pack
+from dms.training.tasks import DistractionTask, Task
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +36,24 @@ def fit(names: Sequence[str], folder: Path, out: Path, configs: Path, pace: floa
     for name in names:
         how = recipe(configs / f"{name}.yaml")
         how = how.override(steps=round(how.steps * pace), seconds=how.seconds * pace).override(**changes)
-        net = train(name, found, bank, how, out / name)
+        net = train(name, make_task(name, found, bank, how, out), how, out / name)
         export.export(name, net, out / name / "model.onnx")
         log.info("%s exported to %s", name, out / name)
+
+
+def make_task(name: str, found: Pack, bank: ImageBank, how: Recipe, out: Path) -> Task:
+    """The net's task, seeded; the distraction net gets its teachers trained first."""
+    torch.manual_seed(how.seed)
+    if not how.teachers:
+        return TASKS[name](found, bank)
+    jury = [teacher(found, bank, how, k, out / f"teacher-{k}") for k in range(how.teachers)]
+    torch.manual_seed(how.seed)
+    return DistractionTask(found, bank, teachers=jury)
+
+
+def teacher(found: Pack, bank: ImageBank, how: Recipe, number: int, out: Path) -> nn.Module:
+    """A wider distraction net of its own seed, trained on the labels alone."""
+    torch.manual_seed(how.seed + 100 + number)
+    net = DistractionNet((32, 80, 144, 208, 256), drop=0.5)
+    short = how.override(steps=how.teacher_steps, seconds=how.seconds / 4)
+    return train(f"teacher-{number}", DistractionTask(found, bank, net), short, out)

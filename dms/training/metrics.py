@@ -66,6 +66,14 @@ def face_recall(found: list[list[tuple[Box, float]]], truth: Array, use: Array) 
     return float(np.mean(hits)) if hits else float("nan")
 
 
+def driver_recall(found: list[list[tuple[Box, float]]], truth: Array, use: Array) -> float:
+    """As `face_recall`, of each picture's largest trusted face alone."""
+    area = (truth[..., 2] - truth[..., 0]) * (truth[..., 3] - truth[..., 1]) * (use == 1)
+    largest = np.zeros_like(use)
+    largest[np.arange(len(use)), area.argmax(axis=1)] = 1
+    return face_recall(found, truth, largest)
+
+
 def eyes(out: Outputs, pack: Pack, rows: Array) -> Scores:
     """Landmarks, openness, head pose, gaze of the rows of the `eyes` table."""
     table = {name: column[rows] for name, column in pack.tables["eyes"].items()}

@@ -119,21 +119,21 @@ class FatigueNet(nn.Module):
 
 
 class DistractionNet(nn.Module):
-    """Phone, food, cigarette, hand; `extra` also places the face's five points, to learn where things are."""
+    """Phone, food, cigarette, hand; while training, `extra` also places the face's five points."""
 
     def __init__(
-        self, channels: Sequence[int] = (24, 48, 96, 128, 160), depths: Sequence[int] = (2, 2, 3, 2), extra: bool = True
+        self, channels: Sequence[int] = (24, 48, 96, 128, 160), depths: Sequence[int] = (2, 2, 3, 2), drop: float = 0.4
     ) -> None:
         super().__init__()
-        self.embed = Embed(CONTRACTS["distraction"].height, channels, depths, 64, 128, 0.4)
+        self.embed = Embed(CONTRACTS["distraction"].height, channels, depths, 64, 128, drop)
         self.head = nn.Linear(128, len(ACTIVITIES))
-        self.extra = nn.Linear(128, 10) if extra else None
+        self.extra = nn.Linear(128, 10)
 
     def forward(self, image: Tensor) -> Outputs:
         """`activity` (n, 6), probabilities that sum to 1."""
         vector = self.embed(image)
         out = {"activity": torch.softmax(precise(self.head, vector), 1)}
-        if self.training and self.extra is not None:
+        if self.training:
             out["points"] = precise(self.extra, vector).view(-1, 5, 2) * 0.25 + 0.5
         return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -259,8 +260,11 @@ class DistractionTask(CropTask):
     size = 128
     shift, log_scale, turn_deg = 0.05, 0.13, 8.0
 
-    def __init__(self, pack: Pack, bank: ImageBank) -> None:
-        super().__init__("distraction", nets.DistractionNet(), pack, bank)
+    def __init__(
+        self, pack: Pack, bank: ImageBank, net: nn.Module | None = None, teachers: Sequence[nn.Module] = ()
+    ) -> None:
+        super().__init__("distraction", net or nets.DistractionNet(), pack, bank)
+        self.teachers = teachers
 
     def batch(self, size: int) -> tuple[Tensor, Batch]:
         """See `Task`. Half of the pictures are blended with another one, labels too, against learning by heart."""
@@ -279,7 +283,10 @@ class DistractionTask(CropTask):
         target = {
             "allowed": rows["allowed"], "other": torch.roll(rows["allowed"], 1, 0), "share": share, "points": points,
         }  # fmt: skip
-        return (images * weight + other * (1 - weight)) * 255, target
+        images = (images * weight + other * (1 - weight)) * 255
+        if self.teachers:
+            target["agreed"] = torch.stack([t(images)["activity"] for t in self.teachers]).mean(0)
+        return images, target
 
     def loss(self, out: nets.Outputs, target: Batch) -> dict[str, Tensor]:
         """See `Task`."""
@@ -288,7 +295,11 @@ class DistractionTask(CropTask):
         second = losses.any_of(out["activity"], target["other"])
         off = losses.wing((out["points"] - target["points"]).abs(), 0.04, 0.01).mean((1, 2))
         pure = (share > 0.8).float()
-        return {"activity": (share * first + (1 - share) * second).mean(), "points": 5 * losses.mean(off, pure)}
+        parts = {"activity": (share * first + (1 - share) * second).mean(), "points": 5 * losses.mean(off, pure)}
+        if "agreed" in target:
+            parts["activity"] = 0.2 * parts["activity"]
+            parts["agreed"] = -(target["agreed"] * torch.log(out["activity"].clamp_min(1e-5))).sum(1).mean()
+        return parts
 
     def check(self, net: nn.Module) -> dict[str, float]:
         """Balanced accuracy over the labelled classes and the share of phones found."""

@@ -177,6 +177,19 @@ def test_lids_lowered_to_the_lap_are_a_look_away_not_sleep():
     assert started(Story().attentive(10).then(3.5, lap).attentive(5)) == ["distraction.long"]
 
 
+def test_lids_that_fall_a_moment_before_the_head_are_a_look_down():
+    lap = Scene(openness=0.05, head_pitch_deg=-35, gaze_pitch_deg=-40)
+    assert started(Story().attentive(10).closed(0.2).then(3.5, lap).attentive(5)) == ["distraction.long"]
+
+
+@pytest.mark.parametrize("fps", RATES)
+def test_phone_use_is_timed_from_its_beginning_though_confirmed_later(fps):
+    story = Story(fps, start_s=0.0).attentive(10).phone(4).attentive(4)
+    [start] = [a for a in play(story, CONFIG, PROFILE) if a.phase is Phase.START]
+    assert start.onset_s == pytest.approx(10.0, abs=1 / fps + 1e-6)
+    assert start.detected_s == pytest.approx(12.0, abs=1 / fps + 1e-6)
+
+
 def test_a_head_sinking_in_sleep_stays_asleep():
     nod = Scene(openness=0.05, head_pitch_deg=-35)
     story = Story().attentive(10).closed(1.0).then(6.0, nod).attentive(5)
