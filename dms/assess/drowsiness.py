@@ -9,7 +9,8 @@ engine alone cannot open the eyes either (above 0.5): a sleeper stays asleep thr
 The driver's eyes are closed only if every visible eye is, hence the more open eye speaks for the driver.
 Lids lowered while the head hangs far down, or just before it goes down, may just look down, and the engines
 cannot tell: such a closure does not count (the eyes-off-road rule, which sees the head, takes it), but one
-that has run for a while goes on, because heads sink in sleep. The gaze engine is not asked: its word is worth nothing while the lids are low.
+that has run for a while goes on, because heads sink in sleep. The gaze engine is not asked: its word is worth
+nothing while the lids are low.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
 All engines take `image`, uint8 luma of shape (N, 1, height, width), scaled inside the graph.
 
 `face`         the whole frame, letterboxed (`stages.tensors.letterbox`). One row an anchor point, strides 8,
-               16, 32 in that order, each row-major: `score` (N, A) is the face probability; `box` (N, A, 4) holds
-               (centre x, centre y) as offsets from the cell's centre and log(width), log(height), all in
-               units of the stride; `points` (N, A, 10) five (x, y) offsets in strides: right eye, left eye, nose,
-               right and left mouth corner. Decoding and suppression happen in `stages.face`.
+               16, 32 in that order, each row-major: `score` (N, A) is the face probability; `box` (N, A, 4)
+               holds (centre x, centre y) as offsets from the cell's centre and log(width), log(height), all
+               in units of the stride; `points` (N, A, 10) five (x, y) offsets in strides: right eye, left
+               eye, nose, right and left mouth corner. Decoding and suppression happen in `stages.face`.
 `eyes`         a square crop of the face (`stages.tensors.eyes_crop`). `landmarks` (N, 60, 2) in units of the
                crop (0 to 1), order of `landmarks.NAMES`; `landmark_sigma` (N, 60) in the same unit;
                `openness` (N, 2), `openness_sigma` (N, 2), `visibility` (N, 2): right eye, left eye;

@@ -1,7 +1,7 @@
 """How weights lie in an engine file: halved on disk, whole when computing.
 
-A float file of these nets is up to 7 MB, mostly weights. Stored as FP16 behind a Cast it is half of that; every
-runtime folds the Cast when it loads the file and computes in FP32 as before.
+A float file of these nets is up to 7 MB, mostly weights. Stored as FP16 behind a Cast it is half of that;
+every runtime folds the Cast when it loads the file and computes in FP32 as before.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ _SUFFIX = "_half"
 def halve_weights(model: ModelProto) -> None:
     """Store every large FP32 initializer as FP16 with a Cast back to FP32, in place."""
     graph = model.graph
-    large = [
-        w for w in graph.initializer if w.data_type == TensorProto.FLOAT and _count(w) >= LEAST_VALUES
-    ]
+    large = [w for w in graph.initializer if w.data_type == TensorProto.FLOAT and _count(w) >= LEAST_VALUES]
     for weight in large:
         half = numpy_helper.from_array(numpy_helper.to_array(weight).astype("float16"), weight.name + _SUFFIX)
         graph.initializer.remove(weight)

@@ -154,7 +154,7 @@ def test_a_clean_end_says_offline_and_brings_no_last_will(broker, listener):
 
 CHILD = """
     import sys, time
-    from dms.config import MqttConfig
+    from dms.config.sinks import MqttConfig
     from dms.sinks.mqtt import MqttSink
     sink = MqttSink(MqttConfig(host="127.0.0.1", port=int(sys.argv[1]), vehicle="truck-7"))
     sys.stdin.read()
@@ -323,8 +323,8 @@ def test_a_refused_login_is_a_fault_that_says_so(password_broker, tmp_path, prot
 
 def test_the_right_password_gets_in(password_broker, tmp_path):
     with closing(MqttSink(config(password_broker.port, **login(tmp_path, "right")))) as sink:
-        until(lambda: sink.fault() is None)
-        assert sink.connected
+        until(lambda: sink.connected)
+        assert sink.fault() is None
 
 
 def test_a_message_the_broker_forbids_is_a_fault(password_broker, tmp_path):

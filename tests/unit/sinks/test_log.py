@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from dms.records import HealthState, Phase, Severity
+from dms.records import Phase, Severity
 from dms.sinks.log import LogSink, clock
 from tests.unit.sinks import samples
 
