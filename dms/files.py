@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from dms.errors import InputError
+
+
+def require_folder(path: Path) -> None:
+    """Make sure, before long work, that `path` can be written after it.
+
+    Raises:
+        InputError: its folder is missing or cannot be written to.
+    """
+    folder = path.absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"cannot write {path}: {folder} is no folder this user may write to")
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -121,7 +121,7 @@ class Loop:
             HealthState.DEGRADED,
             {
                 **{f"engine_{name}": why for name, why in judgement.faults.items()},
-                **{f"sink_{i}": why for i, sink in enumerate(self._sinks) if (why := sink.fault())},
+                **{f"sink_{sink.name}": why for sink in self._sinks if (why := sink.fault())},
             },
         )
         if self._observer:

@@ -92,6 +92,8 @@ class Summary:
 class SummarySink:
     """Folds every judgement; `summary()` tells what came of them."""
 
+    name = "summary"
+
     def __init__(self) -> None:
         self._last_s: float | None = None
         self._recorded_s = 0.0

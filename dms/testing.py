@@ -91,6 +91,8 @@ class ScriptedSource:
 class MemorySink:
     """A `Sink` that keeps what it is told."""
 
+    name = "memory"
+
     def __init__(self) -> None:
         """Start empty."""
         self.messages: list[Message] = []

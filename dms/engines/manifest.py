@@ -113,6 +113,8 @@ def load_manifest(folder: Path) -> Manifest:
         manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
         raise EngineMismatch(f"engine manifest {path} is damaged: {error}; {CURE}") from error
+    if manifest.net != folder.name:
+        raise EngineMismatch(f"{path} describes the engine {manifest.net!r}, not {folder.name!r}; {CURE}")
     manifest._folder = folder
     _check_contract(manifest, path)
     return manifest

@@ -8,7 +8,9 @@ from dms.records import Message
 
 
 class Sink(Protocol):
-    """Takes messages and never holds up the loop."""
+    """Takes messages and never holds up the loop. `name` tells it apart in health messages."""
+
+    name: str
 
     def publish(self, message: Message) -> None:
         """Take one message; returns at once and never raises."""

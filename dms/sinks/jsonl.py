@@ -30,6 +30,8 @@ class JsonlSink:
         SinkError: the file cannot be opened for writing.
     """
 
+    name = "jsonl"
+
     def __init__(self, path: Path, epoch_offset: Callable[[], float | None] = lambda: None) -> None:
         self._path = path
         self._epoch_offset = epoch_offset

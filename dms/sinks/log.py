@@ -27,6 +27,8 @@ _LEVEL_BY_HEALTH = {
 class LogSink:
     """Lines go to the log, or to `tell` where one is given (a terminal)."""
 
+    name = "log"
+
     def __init__(self, tell: Callable[[str], None] | None = None) -> None:
         self._tell = tell
 

@@ -50,6 +50,8 @@ class MqttSink:
         ConfigError: a certificate or the password file cannot be used.
     """
 
+    name = "mqtt"
+
     def __init__(
         self,
         config: MqttConfig,

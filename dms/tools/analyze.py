@@ -10,7 +10,7 @@ from pathlib import Path
 from dms.app import judge_recording
 from dms.config import Config
 from dms.errors import InputError
-from dms.files import write_atomically
+from dms.files import require_folder, write_atomically
 from dms.records import Frame, Judgement
 from dms.sinks import Sink
 from dms.sinks.jsonl import JsonlSink
@@ -37,6 +37,8 @@ def analyze(
     Raises:
         InputError: the recording is missing, unreadable or no recording.
     """
+    if summary:
+        require_folder(summary)
     source_config = config.source.model_copy(update={"uri": recording, "realtime": False})
     with ExitStack() as stack:
         source = stack.enter_context(closing(open_source(source_config)))

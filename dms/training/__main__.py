@@ -39,7 +39,9 @@ def pack(data: Path, sim: Path | None, out: Path) -> None:
 @click.option("--steps", type=int, help="Instead of the recipe's.")
 @click.option("--batch", type=int, help="Instead of the recipe's.")
 @click.option("--pace", type=float, default=1.0, help="Multiplies the recipe's steps and seconds.")
-def fit(net: str, folder: Path, out: Path, configs: Path, steps: int | None, batch: int | None, pace: float) -> None:
+def fit(
+    net: str, folder: Path, out: Path, configs: Path, steps: int | None, batch: int | None, pace: float
+) -> None:
     """Train one net, or all in one go."""
     from dms.training import fitting
 
@@ -52,7 +54,9 @@ def fit(net: str, folder: Path, out: Path, configs: Path, steps: int | None, bat
 @click.option("--from", "trained", type=FOLDER, help="What `fit` wrote; left out, the engines as they lie.")
 @click.option("--pack", "folder", type=FOLDER, required=True)
 @click.option("--engines", type=FOLDER, default=Path("engines"), show_default=True)
-@click.option("--method", type=click.Choice(["minmax", "percentile", "entropy"]), help="Instead of the net's best.")
+@click.option(
+    "--method", type=click.Choice(["minmax", "percentile", "entropy"]), help="Instead of the net's best."
+)
 def quantize(net: str, trained: Path | None, folder: Path, engines: Path, method: str | None) -> None:
     """Place trained models in the engines' folder and make their INT8 artefacts and manifests."""
     from dms.training import pack, release

@@ -139,7 +139,9 @@ def occlude(images: Tensor, share: float) -> tuple[Tensor, Tensor]:
 def surround(images: Tensor, mask: Tensor, backgrounds: Tensor) -> Tensor:
     """Fill what lies beyond the picture: with a background, plain grey, or black as the run time does."""
     kind = _uniform(images)
-    fill = torch.where(kind < 0.5, backgrounds, torch.where(kind < 0.7, _uniform(images), torch.zeros_like(kind)))
+    fill = torch.where(
+        kind < 0.5, backgrounds, torch.where(kind < 0.7, _uniform(images), torch.zeros_like(kind))
+    )
     return images * mask + fill * (1 - mask)
 
 

@@ -85,7 +85,10 @@ class ImageBank:
 
         def pixel(px: Tensor, py: Tensor) -> Tensor:
             inside = (px >= 0) & (px < w) & (py >= 0) & (py < h)
-            at = base + (py.clamp(0, bank.shape[1] - 1) * bank.shape[2] + px.clamp(0, bank.shape[2] - 1)).long()
+            at = (
+                base
+                + (py.clamp(0, bank.shape[1] - 1) * bank.shape[2] + px.clamp(0, bank.shape[2] - 1)).long()
+            )
             return flat[at].float() * inside
 
         top = pixel(x0, y0) * (1 - fx) + pixel(x0 + 1, y0) * fx

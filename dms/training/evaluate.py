@@ -72,7 +72,9 @@ def _prepare_face(pack: Pack) -> Measure:
     sets = pack.tables["images"]["set"]
     real = table["image"] < len(sets)
     held = table["val"] & real
-    in_car = np.flatnonzero(held & np.isin(np.where(real, sets[np.where(real, table["image"], 0)], ""), metrics.IN_CAR))
+    in_car = np.flatnonzero(
+        held & np.isin(np.where(real, sets[np.where(real, table["image"], 0)], ""), metrics.IN_CAR)
+    )
     rows = in_car[(table["use"][in_car] == 1).any(axis=1)]
     frames, fits = frame_inputs(pack, rows)
     turned = _turned_rows(pack)
@@ -159,7 +161,9 @@ PREPARED: dict[str, Callable[[Pack], Measure]] = {
 
 def publish(report: dict[str, dict[str, Scores]], engines: Path, table: Path) -> None:
     """Write `metrics.json`, the figures into the manifests, and a Markdown table."""
-    rounded = {n: {p: {k: _short(v) for k, v in s.items()} for p, s in by.items()} for n, by in report.items()}
+    rounded = {
+        n: {p: {k: _short(v) for k, v in s.items()} for p, s in by.items()} for n, by in report.items()
+    }
     release.save(engines / "metrics.json", rounded)
     for net, by_precision in rounded.items():
         path = engines / net / NAME

@@ -73,7 +73,9 @@ class FaceTask:
         other = self.negatives[torch.randint(len(self.negatives), (n,), device=device)]
         image = torch.where(empty, other, rows["image"])
         use = torch.where(empty[:, None], torch.zeros_like(rows["use"]), rows["use"])
-        main = rows["box"].gather(1, (rows["use"] == 1).float().argmax(1)[:, None, None].expand(-1, 1, 4))[:, 0]
+        main = rows["box"].gather(1, (rows["use"] == 1).float().argmax(1)[:, None, None].expand(-1, 1, 4))[
+            :, 0
+        ]
         extent = self.bank.size[image]
         span = torch.exp(torch.rand(n, device=device) * 2.4 + 4.4)
         wanted = torch.exp(torch.rand(n, device=device) * 2.9 + 2.2)
@@ -107,7 +109,9 @@ class FaceTask:
         n, device = len(images), self.bank.device
         rows = self.negatives[torch.randint(len(self.negatives), (n,), device=device)]
         extent = self.bank.size[rows]
-        scale = (extent / torch.tensor([WIDTH, HEIGHT], device=device)).amin(1) * (0.4 + 0.6 * torch.rand(n, device=device))
+        scale = (extent / torch.tensor([WIDTH, HEIGHT], device=device)).amin(1) * (
+            0.4 + 0.6 * torch.rand(n, device=device)
+        )
         at = torch.tensor([[WIDTH / 2, HEIGHT / 2]], device=device).expand(n, 2)
         flip = torch.rand(n, device=device) < 0.5
         matrix = frame_matrix(extent / 2, scale, torch.zeros(n, device=device), at, flip)
@@ -138,10 +142,14 @@ class FaceTask:
         away = (cell[None, :, None] - center[:, None]).abs().amax(3) / stride[None, :, None]
         low, high = self.levels[level].unbind(1)
         fits = (side[:, None] >= low[None, :, None]) & (side[:, None] < high[None, :, None])
-        within = ((cell[None, :, None] - center[:, None]).abs() < (box[..., 2:] - box[..., :2])[:, None] / 2).all(3)
+        within = (
+            (cell[None, :, None] - center[:, None]).abs() < (box[..., 2:] - box[..., :2])[:, None] / 2
+        ).all(3)
         real, vague = (use == 1)[:, None], (use == -1)[:, None]
         positive = fits & (away < NEAR) & real
-        ignored = (within & vague) | (within & real & (away < 2 * NEAR)) | (within & real & ~fits & (away < NEAR))
+        ignored = (
+            (within & vague) | (within & real & (away < 2 * NEAR)) | (within & real & ~fits & (away < NEAR))
+        )
         nearest = torch.where(positive, away, torch.full_like(away, 1e6)).min(2)
         return torch.where(nearest.values < 1e6, nearest.indices, -1), ignored.any(2)
 
@@ -152,7 +160,10 @@ class FaceTask:
         pick = face.clamp_min(0)
         stride = self.anchors[:, 2:]
         box = target["box"].gather(1, pick[..., None].expand(-1, -1, 4))
-        center, size = out["box"][..., :2] * stride + self.anchors[:, :2], torch.exp(out["box"][..., 2:].clamp(-6, 6)) * stride
+        center, size = (
+            out["box"][..., :2] * stride + self.anchors[:, :2],
+            torch.exp(out["box"][..., 2:].clamp(-6, 6)) * stride,
+        )
         overlap, extra = complete_iou(torch.cat([center - size / 2, center + size / 2], 2), box)
         count = positive.sum().clamp_min(1)
         points = target["points"].flatten(2).gather(1, pick[..., None].expand(-1, -1, 10))

@@ -122,7 +122,9 @@ def train(name: str, task: Task, how: Recipe, out: Path) -> nn.Module:
             bar.update()
             if step % how.check_every == 0 or progress >= 1:
                 losses = {f"loss_{k}": float(v.detach()) for k, v in parts.items()}
-                rows.append({"step": step, "seconds": time.monotonic() - started} | losses | task.check(averaged.net))
+                rows.append(
+                    {"step": step, "seconds": time.monotonic() - started} | losses | task.check(averaged.net)
+                )
                 log.info("%s %s", name, _text(rows[-1]))
     _write_log(rows, out / "training.csv")
     torch.save(averaged.net.state_dict(), out / "weights.pt")

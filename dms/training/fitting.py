@@ -20,7 +20,9 @@ from dms.training.tasks import DistractionTask, Task
 log = logging.getLogger(__name__)
 
 
-def fit(names: Sequence[str], folder: Path, out: Path, configs: Path, pace: float = 1.0, **changes: Any) -> None:
+def fit(
+    names: Sequence[str], folder: Path, out: Path, configs: Path, pace: float = 1.0, **changes: Any
+) -> None:
     """Train and export the named nets.
 
     Args:

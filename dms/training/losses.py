@@ -46,7 +46,9 @@ def any_of(probability: Tensor, allowed: Tensor) -> Tensor:
 def eyes(out: Batch, target: Batch) -> Batch:
     """The losses of the `eyes` engine, each scaled to a similar size."""
     key = torch.ones(lm.COUNT, device=out["landmarks"].device)
-    key[[*lm.RIGHT_EYE, *lm.LEFT_EYE, *lm.INNER_MOUTH, lm.INDEX["right_iris"], lm.INDEX["left_iris"]]] = LID_WEIGHT
+    key[[*lm.RIGHT_EYE, *lm.LEFT_EYE, *lm.INNER_MOUTH, lm.INDEX["right_iris"], lm.INDEX["left_iris"]]] = (
+        LID_WEIGHT
+    )
     points_w = target["landmarks_w"]
     off = (out["landmarks"] - target["landmarks"]).abs()
     distance = (out["landmarks"] - target["landmarks"]).norm(dim=2)
@@ -76,5 +78,7 @@ def auc(score: Tensor, positive: Tensor) -> float:
     positives, negatives = score[positive], score[~positive]
     if not len(positives) or not len(negatives):
         return float("nan")
-    higher = (positives[:, None] > negatives[None]).float() + 0.5 * (positives[:, None] == negatives[None]).float()
+    higher = (positives[:, None] > negatives[None]).float() + 0.5 * (
+        positives[:, None] == negatives[None]
+    ).float()
     return float(higher.mean())

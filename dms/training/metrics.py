@@ -131,10 +131,14 @@ def _open_closed(openness: Array, pack: Pack, faces: Array, real: Array) -> Scor
 
 def _angles(out: Outputs, table: Outputs, use: Array, tag: str) -> Scores:
     head = np.abs(out["head"] - table["head"])[use]
-    scores = {f"head_{name}_{tag}": float(head[:, k].mean()) for k, name in enumerate(("yaw", "pitch", "roll"))}
+    scores = {
+        f"head_{name}_{tag}": float(head[:, k].mean()) for k, name in enumerate(("yaw", "pitch", "roll"))
+    }
     gazed = use & (table["gaze_w"] > 0)
     gaze = np.abs(out["gaze"] - table["gaze"])[gazed]
-    return scores | {f"gaze_{name}_{tag}": float(gaze[:, k].mean()) for k, name in enumerate(("yaw", "pitch"))}
+    return scores | {
+        f"gaze_{name}_{tag}": float(gaze[:, k].mean()) for k, name in enumerate(("yaw", "pitch"))
+    }
 
 
 def fatigue(out: Outputs, pack: Pack, rows: Array) -> Scores:

@@ -60,7 +60,13 @@ class Embed(nn.Module):
     """A trunk, a 1x1 convolution that thins it, and a dense layer: one vector for the whole crop."""
 
     def __init__(
-        self, size: int, channels: Sequence[int], depths: Sequence[int], thin: int, wide: int, drop: float = 0.0
+        self,
+        size: int,
+        channels: Sequence[int],
+        depths: Sequence[int],
+        thin: int,
+        wide: int,
+        drop: float = 0.0,
     ) -> None:
         super().__init__()
         self.trunk = trunk(channels, depths)
@@ -78,7 +84,9 @@ class Embed(nn.Module):
 class EyesNet(nn.Module):
     """Landmarks, eyes, gaze and head pose of one face crop."""
 
-    def __init__(self, channels: Sequence[int] = (32, 64, 96, 160, 192), depths: Sequence[int] = (2, 3, 2, 2)) -> None:
+    def __init__(
+        self, channels: Sequence[int] = (32, 64, 96, 160, 192), depths: Sequence[int] = (2, 3, 2, 2)
+    ) -> None:
         super().__init__()
         self.embed = Embed(CONTRACTS["eyes"].height, channels, depths, 96, 256)
         self.sizes = {
@@ -108,7 +116,9 @@ class EyesNet(nn.Module):
 class FatigueNet(nn.Module):
     """Closed eyes, yawn, covered mouth, squint."""
 
-    def __init__(self, channels: Sequence[int] = (16, 32, 64, 96, 128), depths: Sequence[int] = (2, 2, 2, 2)) -> None:
+    def __init__(
+        self, channels: Sequence[int] = (16, 32, 64, 96, 128), depths: Sequence[int] = (2, 2, 2, 2)
+    ) -> None:
         super().__init__()
         self.embed = Embed(CONTRACTS["fatigue"].height, channels, depths, 64, 64, 0.1)
         self.head = nn.Linear(64, len(FATIGUE_STATES))
@@ -122,7 +132,10 @@ class DistractionNet(nn.Module):
     """Phone, food, cigarette, hand; while training, `extra` also places the face's five points."""
 
     def __init__(
-        self, channels: Sequence[int] = (24, 48, 96, 128, 160), depths: Sequence[int] = (2, 2, 3, 2), drop: float = 0.4
+        self,
+        channels: Sequence[int] = (24, 48, 96, 128, 160),
+        depths: Sequence[int] = (2, 2, 3, 2),
+        drop: float = 0.4,
     ) -> None:
         super().__init__()
         self.embed = Embed(CONTRACTS["distraction"].height, channels, depths, 64, 128, drop)
@@ -141,11 +154,15 @@ class DistractionNet(nn.Module):
 class FaceNet(nn.Module):
     """Faces of a whole frame: three levels, strides 8, 16, 32, the coarser ones handed down once."""
 
-    def __init__(self, stem: Sequence[int] = (16, 32), channels: Sequence[int] = (48, 96, 128), head: int = 48) -> None:
+    def __init__(
+        self, stem: Sequence[int] = (16, 32), channels: Sequence[int] = (48, 96, 128), head: int = 48
+    ) -> None:
         super().__init__()
         self.stem = nn.Sequential(ConvBn(1, stem[0], 2), ConvBn(stem[0], stem[1], 2))
         inputs = (stem[1], *channels)
-        self.stages = nn.ModuleList(stage(a, b, 3 if k < 2 else 2) for k, (a, b) in enumerate(zip(inputs, channels, strict=False)))
+        self.stages = nn.ModuleList(
+            stage(a, b, 3 if k < 2 else 2) for k, (a, b) in enumerate(zip(inputs, channels, strict=False))
+        )
         self.laterals = nn.ModuleList(ConvBn(c, head, kernel=1) for c in channels)
         self.mix = nn.ModuleList(ConvBn(head, head) for _ in channels)
         self.head = nn.ModuleList(nn.Conv2d(head, 15, 1) for _ in channels)

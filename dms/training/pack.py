@@ -96,5 +96,7 @@ def read(folder: Path) -> Pack:
             net, field = key.split("/")
             tables.setdefault(net, {})[field] = file[key]
     if len(tables["face"]["image"]) != len(blobs):
-        raise InputError(f"{folder} has {len(blobs)} images but labels for others; copy all parts or pack again")
+        raise InputError(
+            f"{folder} has {len(blobs)} images but labels for others; copy all parts or pack again"
+        )
     return Pack(blobs, tables)

@@ -53,7 +53,11 @@ def write_manifest(
     folder = engines / net
     inputs, outputs = notes.contract_specs(net)
     files = {
-        precision: {"path": name, "sha256": notes.sha256(folder / name), "bytes": (folder / name).stat().st_size}
+        precision: {
+            "path": name,
+            "sha256": notes.sha256(folder / name),
+            "bytes": (folder / name).stat().st_size,
+        }
         for precision, name in (("fp32", FP32), ("int8", INT8))
         if (folder / name).is_file()
     }

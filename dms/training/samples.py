@@ -93,7 +93,10 @@ def head_pose(faces: pd.DataFrame) -> tuple[Array, Array]:
     The mean of the three; beyond 50 degrees the mesh flattens and only the other two count.
     """
     angles = np.stack(
-        [faces[[f"{t}_yaw", f"{t}_pitch", f"{t}_roll"]].to_numpy(np.float32) for t in ("mp", "intel", "comma")]
+        [
+            faces[[f"{t}_yaw", f"{t}_pitch", f"{t}_roll"]].to_numpy(np.float32)
+            for t in ("mp", "intel", "comma")
+        ]
     )
     turned = np.abs(angles[1:, :, 0]).mean(axis=0) > 50
     angles[0, turned] = np.nan

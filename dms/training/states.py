@@ -116,7 +116,9 @@ def _yawn(faces: pd.DataFrame) -> tuple[Array, Array]:
     own = faces["set"].isin(["yawdd_stills", "aps360_yawn"]).to_numpy()
     laugh = (faces["source_label"] == "laughing").to_numpy()
     yawn = ((label == "1") & ~laugh).astype(np.float32)
-    known = ((own & (label != "")) | laugh) & ~((label == "1") & (faces["mouth_ratio"] < WRONG_YAWN).to_numpy())
+    known = ((own & (label != "")) | laugh) & ~(
+        (label == "1") & (faces["mouth_ratio"] < WRONG_YAWN).to_numpy()
+    )
     return yawn, np.where(known, 1.5, np.where(shut & (label != "1"), 0.7, 0.0))
 
 
@@ -178,7 +180,9 @@ def distraction_table(source: Source) -> Table:
     faces = source.faces
     keep = ((faces["score"] >= MIN_SCORE) & (faces["face"] == 0)).to_numpy()
     mesh = np.isfinite(source.landmarks[:, 0, 0])[:, None]
-    boxes = np.where(mesh, landmark_boxes(source.landmarks), relative_box(detector_boxes(faces), LANDMARKS_IN_BOX))
+    boxes = np.where(
+        mesh, landmark_boxes(source.landmarks), relative_box(detector_boxes(faces), LANDMARKS_IN_BOX)
+    )
     boxes = np.nan_to_num(boxes)
     names = _allowed_names(source, boxes)
     allowed = np.array([[name in row for name in ACTIVITIES] for row in names], np.float32)
@@ -230,7 +234,9 @@ def _allowed_names(source: Source, boxes: Array) -> list[tuple[str, ...]]:
 
 
 def _phone_boxes(source: Source) -> dict[str, tuple[str, Array]]:
-    table = source.boxes[source.boxes["class"].isin(["phone_calling", "phone_texting"])].drop_duplicates("path")
+    table = source.boxes[source.boxes["class"].isin(["phone_calling", "phone_texting"])].drop_duplicates(
+        "path"
+    )
     corners = table[["x1", "y1", "x2", "y2"]].to_numpy(np.float32)
     return {p: (c, box) for p, c, box in zip(table["path"], table["class"], corners, strict=True)}
 

@@ -49,7 +49,9 @@ class Draw:
 
     def __post_init__(self) -> None:
         """Move the columns to the device."""
-        self.columns = {k: torch.from_numpy(np.ascontiguousarray(v)).to(self.device) for k, v in self.table.items()}
+        self.columns = {
+            k: torch.from_numpy(np.ascontiguousarray(v)).to(self.device) for k, v in self.table.items()
+        }
         held = self.columns["val"]
         self.val = torch.nonzero(held)[:, 0]
         self._weight = self.columns["draw"] * ~held
@@ -250,7 +252,8 @@ class FatigueTask(CropTask):
         real = ~rows["simulated"]
         use = (rows["state_w"] > 0) & real[:, None]
         return {
-            n: losses.auc(out["state"][use[:, k], k], rows["state"][use[:, k], k] > 0.5) for k, n in enumerate(names)
+            n: losses.auc(out["state"][use[:, k], k], rows["state"][use[:, k], k] > 0.5)
+            for k, n in enumerate(names)
         }
 
 
@@ -295,7 +298,10 @@ class DistractionTask(CropTask):
         second = losses.any_of(out["activity"], target["other"])
         off = losses.wing((out["points"] - target["points"]).abs(), 0.04, 0.01).mean((1, 2))
         pure = (share > 0.8).float()
-        parts = {"activity": (share * first + (1 - share) * second).mean(), "points": 5 * losses.mean(off, pure)}
+        parts = {
+            "activity": (share * first + (1 - share) * second).mean(),
+            "points": 5 * losses.mean(off, pure),
+        }
         if "agreed" in target:
             parts["activity"] = 0.2 * parts["activity"]
             parts["agreed"] = -(target["agreed"] * torch.log(out["activity"].clamp_min(1e-5))).sum(1).mean()

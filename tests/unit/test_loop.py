@@ -182,7 +182,7 @@ def test_a_bug_in_a_stage_is_a_published_fault_without_a_heartbeat() -> None:
 def test_a_sink_at_fault_is_degraded() -> None:
     rig = Rig(frames(0, 3), sink_fault="broker localhost:1883 refuses")
     rig.loop.run()
-    assert [state for state, _ in rig.health()] == [HealthState.DEGRADED]
+    assert rig.health() == [(HealthState.DEGRADED, "sink_memory")]
 
 
 def test_stop_ends_the_run_at_once() -> None:
