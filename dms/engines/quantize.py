@@ -21,6 +21,8 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
+from dms.engines.storage import restore_weights
+
 METHODS = {
     "minmax": CalibrationMethod.MinMax,
     "percentile": CalibrationMethod.Percentile,
@@ -34,7 +36,7 @@ class _Images(CalibrationDataReader):  # type: ignore[misc]
     """Feeds uint8 images (n, 1, height, width) in small batches."""
 
     def __init__(self, images: NDArray[np.uint8]) -> None:
-        starts = range(0, len(images) - BATCH + 1, BATCH)
+        starts = range(0, len(images), BATCH)
         self._batches: Iterator[dict[str, Any]] = iter([{"image": images[i : i + BATCH]} for i in starts])
 
     def get_next(self) -> dict[str, Any] | None:
@@ -72,10 +74,13 @@ def quantize(model: Path, images: NDArray[np.uint8], out: Path, method: str = "m
     Returns:
         The names of the nodes left in floating point.
     """
-    kept = regression_nodes(model)
-    part = out.with_suffix(".part")
+    whole, part = out.with_suffix(".whole"), out.with_suffix(".part")
+    net = onnx.load(str(model))
+    restore_weights(net)
+    onnx.save(net, str(whole))
+    kept = regression_nodes(whole)
     quantize_static(
-        str(model),
+        str(whole),
         str(part),
         _Images(images),
         quant_format=QuantFormat.QDQ,
@@ -86,5 +91,6 @@ def quantize(model: Path, images: NDArray[np.uint8], out: Path, method: str = "m
         weight_type=QuantType.QInt8,
         calibrate_method=METHODS[method],
     )
+    whole.unlink()
     part.replace(out)
     return kept

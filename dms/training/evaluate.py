@@ -181,7 +181,7 @@ def markdown(report: dict[str, dict[str, dict[str, float | None]]]) -> str:
     lines = [
         "# Engines, measured",
         "",
-        "Held-out people of the training data's own sets, the shipped ONNX files under ONNX Runtime on one thread.",
+        "Held-out people of the training data's own sets; the shipped files, ONNX Runtime, one thread.",
         "Written by `python -m dms.training evaluate`; milliseconds depend on the machine and its load.",
         "",
         "| engine | metric | FP32 | INT8 |",

@@ -1,4 +1,4 @@
-"""The `face` engine's training: faces of every size pasted on backgrounds, anchor points, focal and box losses."""
+"""The `face` engine's training: faces of every size on backgrounds, anchor points, focal and box losses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from dms.engines.contract import CONTRACTS
-from dms.training import augment, geometry, losses, nets
+from dms.training import augment, geometry, nets
 from dms.training.bank import ImageBank
 from dms.training.pack import Pack
 from dms.training.tasks import Batch, Draw
@@ -17,7 +17,7 @@ HEIGHT, WIDTH = CONTRACTS["face"].height, CONTRACTS["face"].width
 LEVEL_SIDES = ((0.0, 34.0), (26.0, 78.0), (60.0, 1e9))
 """Which face sizes (root of the area, pixels of the input) strides 8, 16 and 32 answer for; they overlap."""
 NEAR = 0.9
-"""A cell is positive when the face's centre is nearer than this, in strides; up to twice that it is ignored."""
+"""A cell is positive when the face's centre is nearer than this, in strides; to twice that it is ignored."""
 SMALLEST = 7.0
 """Smaller faces (root of the area, pixels of the input) are neither asked for nor punished."""
 MIRRORED_POINTS = (1, 0, 2, 4, 3)
@@ -30,7 +30,7 @@ def mean_side(box: Tensor) -> Tensor:
 
 
 def frame_matrix(center: Tensor, scale: Tensor, angle: Tensor, at: Tensor, flip: Tensor) -> Tensor:
-    """Matrices (n, 2, 3) from input to image pixels: image point `center` comes to `at`, `scale` image px a pixel."""
+    """Matrices (n, 2, 3) from input to image pixels; image point `center` comes to `at`."""
     c, s = scale * torch.cos(angle), scale * torch.sin(angle)
     sign = 1 - 2 * flip.float()
     rows = torch.stack([torch.stack([c * sign, -s], 1), torch.stack([s * sign, c], 1)], 1)
@@ -42,7 +42,7 @@ class FaceTask:
     """Boxes and five points of all faces in the letterboxed frame."""
 
     background, roaming = 0.25, 0.2
-    """Share of a batch from pictures without any face, and share that looks anywhere in a picture with faces."""
+    """Shares of a batch: pictures without any face, and windows anywhere in pictures with faces."""
 
     def __init__(self, pack: Pack, bank: ImageBank) -> None:
         self.net = nets.FaceNet().to(bank.device)
@@ -66,7 +66,7 @@ class FaceTask:
         return images * 255, {"box": box, "points": points, "use": use}
 
     def _foreground(self, rows: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """One picture with its faces, anywhere and of any size; a share is a picture without faces instead."""
+        """One picture with its faces, anywhere and of any size; a share has no faces."""
         n, device = len(rows["image"]), self.bank.device
         kind = torch.rand(n, device=device)
         empty, free = kind < self.background, kind < self.background + self.roaming
@@ -182,7 +182,7 @@ class FaceTask:
 
     @torch.no_grad()
     def check(self, net: nn.Module) -> dict[str, float]:
-        """Share of single held-out faces whose best cell overlaps them by half, and scores of no-face pictures."""
+        """Share of held-out pictures whose best box fits a face, and the scores of pictures without one."""
         rows = self.draw.take(self.draw.val[self.draw.columns["use"][self.draw.val, 0] == 1])
         image = torch.cat([rows["image"], self.held_negatives])
         images, matrix = self._whole(image)
@@ -229,6 +229,3 @@ def complete_iou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     v = 4 / torch.pi**2 * shape**2
     alpha = (v / (1 - iou + v + 1e-6)).detach()
     return iou, 1 - iou + away / (hull**2).sum(-1).clamp_min(1e-6) + alpha * v
-
-
-__all__ = ["FaceTask", "complete_iou", "frame_matrix", "losses"]

@@ -21,7 +21,8 @@ from dms.errors import ConfigError
 from dms.training.bank import ImageBank
 from dms.training.face_task import FaceTask
 from dms.training.pack import Pack
-from dms.training.tasks import DistractionTask, EyesTask, FatigueTask, Task
+from dms.training.state_tasks import DistractionTask, FatigueTask
+from dms.training.tasks import EyesTask, Task
 
 log = logging.getLogger(__name__)
 

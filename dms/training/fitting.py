@@ -15,7 +15,8 @@ from dms.training.bank import ImageBank
 from dms.training.fit import TASKS, Recipe, device, recipe, train
 from dms.training.nets import DistractionNet
 from dms.training.pack import Pack
-from dms.training.tasks import DistractionTask, Task
+from dms.training.state_tasks import DistractionTask
+from dms.training.tasks import Task
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def fit(
     for name in names:
         how = recipe(configs / f"{name}.yaml")
         how = how.override(steps=round(how.steps * pace), seconds=how.seconds * pace).override(**changes)
-        net = train(name, make_task(name, found, bank, how, out), how, out / name)
+        net = train(name, make_task(name, found, bank, how, out / name), how, out / name)
         export.export(name, net, out / name / "model.onnx")
         log.info("%s exported to %s", name, out / name)
 

@@ -1,6 +1,6 @@
 """The crop geometry of `stages.tensors` for whole batches on the GPU, and what turning does to angles.
 
-A crop is a row (centre x, centre y, side, angle); a matrix (2, 3) takes pixels of the crop to pixels of the image.
+A crop is a row (centre x, centre y, side, angle); a matrix (2, 3) takes its pixels to pixels of the image.
 """
 
 from __future__ import annotations

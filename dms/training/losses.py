@@ -56,21 +56,25 @@ def eyes(out: Batch, target: Batch) -> Batch:
     head = (out["head"] - target["head"]).abs()
     gaze = (out["gaze"] - target["gaze"]).abs()
     head_w, gaze_w = target["head_w"][:, None], target["gaze_w"][:, None]
-    everyone = torch.ones_like(target["presence"][:, None])
+    openness = F.smooth_l1_loss(out["openness"], target["openness"], beta=0.1, reduction="none")
+    turn = F.smooth_l1_loss(out["head"], target["head"], beta=2.0, reduction="none")
+    look = F.smooth_l1_loss(out["gaze"], target["gaze"], beta=3.0, reduction="none")
+    here = target["presence"][:, None]
+    doubt = (
+        spread(distance, out["landmark_sigma"], points_w)
+        + spread(opening, out["openness_sigma"], target["openness_w"])
+        + spread(head.mean(1, keepdim=True), out["head_sigma"], head_w)
+        + spread(gaze.mean(1, keepdim=True), out["gaze_sigma"], gaze_w)
+    )
     return {
         "landmarks": 20 * mean(wing(off, 0.04, 0.01), (points_w * key)[..., None]),
-        "openness": 2 * mean(F.smooth_l1_loss(out["openness"], target["openness"], beta=0.1, reduction="none"), target["openness_w"]),
-        "visibility": 0.3 * cross_entropy(out["visibility"], target["visibility"], target["presence"][:, None]),
-        "head": 0.08 * mean(F.smooth_l1_loss(out["head"], target["head"], beta=2.0, reduction="none"), head_w),
-        "gaze": 0.06 * mean(F.smooth_l1_loss(out["gaze"], target["gaze"], beta=3.0, reduction="none"), gaze_w),
-        "presence": 0.5 * cross_entropy(out["presence"], target["presence"][:, None], everyone),
-        "spread": 0.05 * (
-            spread(distance, out["landmark_sigma"], points_w)
-            + spread(opening, out["openness_sigma"], target["openness_w"])
-            + spread(head.mean(1, keepdim=True), out["head_sigma"], head_w)
-            + spread(gaze.mean(1, keepdim=True), out["gaze_sigma"], gaze_w)
-        ),
-    }  # fmt: skip
+        "openness": 2 * mean(openness, target["openness_w"]),
+        "visibility": 0.3 * cross_entropy(out["visibility"], target["visibility"], here),
+        "head": 0.08 * mean(turn, head_w),
+        "gaze": 0.06 * mean(look, gaze_w),
+        "presence": 0.5 * cross_entropy(out["presence"], here, torch.ones_like(here)),
+        "spread": 0.05 * doubt,
+    }
 
 
 def auc(score: Tensor, positive: Tensor) -> float:

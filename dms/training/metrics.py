@@ -34,7 +34,7 @@ def auc(score: Array, positive: Array) -> float:
     pairs = int(positive.sum()) * int((~positive).sum())
     if not pairs:
         return float("nan")
-    values, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
+    _values, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - (counts - 1) / 2
     ranks = middle[inverse.reshape(-1)]
     n = int(positive.sum())
@@ -86,7 +86,7 @@ def eyes(out: Outputs, pack: Pack, rows: Array) -> Scores:
     scores = {
         "nme_mesh": float((off / span)[mesh].mean()),
         "nme_mesh_median": float(np.median((off / span)[mesh])),
-        "nme_hand": _hand_error(points, pack, table["image"], real),
+        "nme_hand": _hand_error(points, pack, table["image"], table["crop"], real),
         "openness_error": float(np.abs(out["openness"] - table["openness"])[mesh].mean()),
         "presence_of_faces": float((out["presence"][real] > 0.5).mean()),
     }
@@ -106,11 +106,12 @@ def _outer_eyes(points: Array) -> Array:
     return np.asarray(np.maximum(np.linalg.norm(points[:, right] - points[:, left], axis=1), 1e-3))
 
 
-def _hand_error(points: Array, pack: Pack, images: Array, real: Array) -> float:
+def _hand_error(points: Array, pack: Pack, images: Array, crop: Array, real: Array) -> float:
     marks = pack.tables["images"]["landmarks68"]
     truth = np.full((len(points), 68, 2), np.nan, np.float32)
     truth[real] = marks[images[real]]
-    use = np.isfinite(truth[:, 0, 0])
+    # A second person in the picture is not the one that was labelled by hand.
+    use = np.linalg.norm(truth.mean(axis=1) - crop[:, :2], axis=1) < 0.25 * crop[:, 2]
     ours = points[use][:, list(lm.indices(*HAND_LABELLED.values()))]
     theirs = truth[use][:, list(HAND_LABELLED)]
     span = np.linalg.norm(truth[use, 36] - truth[use, 45], axis=1)

@@ -167,13 +167,14 @@ class FaceNet(nn.Module):
         self.mix = nn.ModuleList(ConvBn(head, head) for _ in channels)
         self.head = nn.ModuleList(nn.Conv2d(head, 15, 1) for _ in channels)
         for conv in self.head:
-            assert isinstance(conv, nn.Conv2d) and conv.bias is not None
+            assert isinstance(conv, nn.Conv2d)
+            assert conv.bias is not None
             nn.init.normal_(conv.weight, std=0.01)
             nn.init.zeros_(conv.bias)
             nn.init.constant_(conv.bias[:1], -math.log(99))
 
     def forward(self, image: Tensor) -> Outputs:
-        """`score` (n, anchors), `box` (n, anchors, 4), `points` (n, anchors, 10); anchors as in the contract."""
+        """`score` (n, anchors), `box` (n, anchors, 4), `points` (n, anchors, 10); in order."""
         x = self.stem(scaled(image))
         levels = []
         for part in self.stages:

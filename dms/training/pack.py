@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def grey_jpegs(paths: Iterable[Path]) -> Iterator[bytes]:
 
 def split_blob(blob: Array, offsets: Array) -> Iterator[bytes]:
     """The pieces of concatenated bytes."""
-    for start, end in zip(offsets[:-1], offsets[1:], strict=True):
+    for start, end in pairwise(offsets):
         yield blob[start:end].tobytes()
 
 

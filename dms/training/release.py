@@ -12,6 +12,7 @@ import onnxruntime
 
 from dms.engines import manifest as notes
 from dms.engines.quantize import quantize
+from dms.engines.storage import declare_outputs, halve_weights
 from dms.training.crops import calibration_inputs
 from dms.training.pack import Pack
 
@@ -29,9 +30,10 @@ def place(net: str, model: Path, engines: Path) -> None:
     """Put a freshly exported model into `engines/<net>/` with a manifest for FP32 alone."""
     folder = engines / net
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{FP32}.part"
-    shutil.copyfile(model, part)
-    part.replace(folder / FP32)
+    whole = onnx.load(str(model))
+    declare_outputs(whole, net)
+    halve_weights(whole)
+    _save_model(whole, folder / FP32)
     (folder / INT8).unlink(missing_ok=True)
     log = model.parent / "training.csv"
     if log.is_file():
@@ -43,6 +45,9 @@ def quantise(net: str, pack: Pack, engines: Path, method: str) -> None:
     folder = engines / net
     images = calibration_inputs(net, pack)
     kept = quantize(folder / FP32, images, folder / INT8, method)
+    small = onnx.load(str(folder / INT8))
+    declare_outputs(small, net)
+    _save_model(small, folder / INT8)
     write_manifest(net, pack, engines, kept, {"method": method, "images": len(images)})
 
 
@@ -77,6 +82,12 @@ def write_manifest(
         "tools": {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__},
     }
     save(folder / notes.NAME, note)
+
+
+def _save_model(model: onnx.ModelProto, path: Path) -> None:
+    part = path.with_suffix(".part")
+    onnx.save(model, str(part))
+    part.replace(path)
 
 
 def save(path: Path, value: object) -> None:

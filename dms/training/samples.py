@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dms import landmarks as lm
 from dms.records import Box
-from dms.stages.tensors import Crop, eyes_crop, fatigue_crop, landmark_box
+from dms.stages.tensors import Crop, eyes_crop, fatigue_crop
 from dms.training.source import Source
 
 Array = NDArray[Any]
@@ -23,13 +23,13 @@ Table = dict[str, Array]
 MIN_SCORE = 0.7
 """YuNet rows below this are hands, toys and logos too often to train on (the data pack's README)."""
 BLINK_OPEN, BLINK_CLOSED = 0.05, 0.6
-"""Teacher blink of an open and of a shut eye: labelled open faces read below 0.07 in 75 %, closed above 0.58."""
+"""Teacher blink of an open and of a shut eye: 75 % of labelled faces read below 0.07, above 0.58."""
 FAR_GAZE = 60.0
 """Beyond this (degrees) no iris is visible and simulated gaze is no longer asked for."""
 FACES_PER_IMAGE = 6
 SET_SHARE = {"lfw_grey": 0.35, "udacity_faces": 0.6, "yawdd_stills": 0.8, "portraits": 1.0}
 FACE_SHARE = {"lfw_grey": 0.2, "udacity_faces": 0.4, "yawdd_stills": 0.8, "portraits": 1.0, "negatives": 0.0}
-"""Sampling weight of the large sets; the others count 1.5: tight press portraits are not what a cabin shows."""
+"""How often the large sets are drawn (the others 1.5 and 2.5): press portraits are not what a cabin shows."""
 LANDMARKS_IN_BOX = (-0.013, 0.234, 1.005, 1.0)
 """Where the landmarks' box lies in a detector's box (medians over 11,000 faces), in box sides."""
 BOX_ROUND_LANDMARKS = (0.0125, -0.304, 0.995, 1.0)
@@ -214,7 +214,7 @@ def join(first: Table, second: Table) -> Table:
 
 
 def faces_table(source: Source) -> Table:
-    """Samples of the `face` engine, one row an image: boxes (6, 4), points (6, 5, 2), use (6): 1, 0 none, -1 ignore."""
+    """Samples of the `face` engine, one row an image; `use` is 1 for a face, 0 for none, -1 to ignore."""
     n, m = len(source.images), len(source.simulated.get("val", ()))
     box = np.zeros((n + m, FACES_PER_IMAGE, 4), np.float32)
     points = np.zeros((n + m, FACES_PER_IMAGE, 5, 2), np.float32)
@@ -238,8 +238,3 @@ def faces_table(source: Source) -> Table:
         "image": np.arange(n + m), "box": box, "points": points, "use": use,
         "val": val, "draw": draw.astype(np.float32), "negative": negative,
     }  # fmt: skip
-
-
-__all__ = [
-    "Table", "crop_rows", "eyes_table", "faces_table", "fatigue_crops", "join", "landmark_box",
-]  # fmt: skip

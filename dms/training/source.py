@@ -1,4 +1,4 @@
-"""The data pack as it lies on disk: images, the sources' own labels, the teachers' labels, simulated faces."""
+"""The data pack as it lies on disk: images, the sources' labels, the teachers' labels, simulated faces."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def read(folder: Path, simulated: Path | None = None) -> Source:
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise InputError(
-            f"{folder} is no data pack, it lacks {', '.join(missing)}; pass --data or set DMS_DATA to the pack"
+            f"{folder} is no data pack, it lacks {', '.join(missing)}; pass --data or set DMS_DATA"
         )
     images = pd.read_csv(folder / "manifest.csv", keep_default_na=False)
     mesh = np.load(folder / "teacher_mesh.npz")

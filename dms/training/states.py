@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from dms import landmarks as lm
 from dms.engines.contract import ACTIVITIES
 from dms.records import Box
+from dms.resources import configs_folder
 from dms.stages.tensors import distraction_crop
 from dms.training.samples import (
     DETECTOR_POINTS,
@@ -170,7 +169,7 @@ def _simulated_fatigue(source: Source) -> Table:
 
 def activities_by_eye(images: pd.DataFrame) -> Array:
     """What a person saw in each picture, names joined by `|`, empty where nobody looked."""
-    path = Path(__file__).parents[2] / "configs" / "training" / "activity_by_eye.csv"
+    path = configs_folder() / "training" / "activity_by_eye.csv"
     table = pd.read_csv(path).set_index("path")["activity"]
     return images["path"].map(table).fillna("").to_numpy(str)
 
@@ -202,7 +201,7 @@ def distraction_table(source: Source) -> Table:
 
 
 def class_balance(allowed: Array, keep: Array) -> Array:
-    """Drawing weights: classes are evened out, but rare ones are not repeated until they are learned by heart."""
+    """Drawing weights that even the classes out, but not so far that rare ones are learned by heart."""
     weight = np.ones(len(allowed), np.float32)
     patterns, group = np.unique(allowed, axis=0, return_inverse=True)
     for k, pattern in enumerate(patterns):

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dms.backends import TensorSpec
+from dms.backends.ort import OrtBackend
+from dms.engines.contract import CONTRACTS
+from dms.engines.manifest import NAME, check_signature, contract_specs, load_manifest
+from dms.errors import EngineMismatch, EngineMissing
+from dms.resources import engines_folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(engines_folder() / "fatigue", tmp_path / "fatigue"))
+
+
+def edit(folder: Path, **changes: object) -> None:
+    note = json.loads((folder / NAME).read_text())
+    (folder / NAME).write_text(json.dumps(note | changes))
+
+
+@pytest.mark.parametrize("net", CONTRACTS)
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_shipped_engines_are_what_their_manifests_say(net: str, precision: str) -> None:
+    manifest = load_manifest(engines_folder() / net)
+    backend = OrtBackend(manifest.verified_path(precision))
+    check_signature(backend.inputs, backend.outputs, manifest)
+    assert manifest.net == net
+    assert manifest.folder == engines_folder() / net
+    assert manifest.metrics[precision]
+
+
+def test_a_folder_without_manifest_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(EngineMissing, match="no readable engine manifest"):
+        load_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"net": "fatigue"}', "[]", "\0"])
+def test_a_damaged_manifest_is_refused(folder: Path, text: str) -> None:
+    (folder / NAME).write_text(text)
+    with pytest.raises(EngineMismatch, match="damaged"):
+        load_manifest(folder)
+
+
+def test_an_unknown_key_is_refused(folder: Path) -> None:
+    edit(folder, surprise=1)
+    with pytest.raises(EngineMismatch, match="surprise"):
+        load_manifest(folder)
+
+
+def test_an_unknown_precision_names_the_known_ones(folder: Path) -> None:
+    with pytest.raises(EngineMissing, match="only fp32, int8"):
+        load_manifest(folder).verified_path("fp16")
+
+
+def test_a_missing_file_is_named(folder: Path) -> None:
+    (folder / "model.onnx").unlink()
+    with pytest.raises(EngineMissing, match=r"model\.onnx is missing"):
+        load_manifest(folder).verified_path("fp32")
+
+
+def test_a_truncated_file_is_refused(folder: Path) -> None:
+    path = folder / "model.onnx"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(EngineMismatch, match="bytes, its manifest says"):
+        load_manifest(folder).verified_path("fp32")
+
+
+def test_a_changed_byte_is_refused(folder: Path) -> None:
+    path = folder / "model.cpu.int8.onnx"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(EngineMismatch, match="SHA-256"):
+        load_manifest(folder).verified_path("int8")
+
+
+def test_there_is_no_contract_of_an_unknown_net() -> None:
+    with pytest.raises(EngineMismatch, match="no engine of this software"):
+        contract_specs("gaze")
+
+
+def test_another_engines_folder_is_refused(folder: Path) -> None:
+    edit(folder, net="distraction")
+    with pytest.raises(EngineMismatch, match="describes the engine 'distraction'"):
+        load_manifest(folder)
+
+
+def test_a_manifest_of_another_contract_is_refused(folder: Path) -> None:
+    edit(folder, inputs=[{"name": "image", "shape": [None, 1, 64, 64], "dtype": "uint8"}])
+    with pytest.raises(EngineMismatch, match="expected"):
+        load_manifest(folder)
+
+
+def test_a_file_of_another_net_is_refused() -> None:
+    manifest = load_manifest(engines_folder() / "fatigue")
+    other = OrtBackend(engines_folder() / "distraction" / "model.cpu.int8.onnx")
+    with pytest.raises(EngineMismatch, match="another net"):
+        check_signature(other.inputs, other.outputs, manifest)
+
+
+@pytest.mark.parametrize("batch", [None, 1])
+def test_only_the_batch_is_free(batch: int | None) -> None:
+    manifest = load_manifest(engines_folder() / "fatigue")
+    outputs = {s.name: s for s in contract_specs("fatigue")[1]}
+    image = TensorSpec("image", (batch, 1, 96, 96), "uint8")
+    check_signature({"image": image}, outputs, manifest)
+    wide = TensorSpec("image", (batch, 1, 96, 128), "uint8")
+    with pytest.raises(EngineMismatch, match="image"):
+        check_signature({"image": wide}, outputs, manifest)
