@@ -63,7 +63,7 @@ class EnginesConfig(Section):
 class TrackingConfig(Section):
     """When a face is a face, and when a track is one."""
 
-    detect_score: Probability = 0.5
+    detect_score: Probability = 0.6
     """A detection below this score is no face."""
     presence: Probability = 0.5
     """A tracked crop below this face-present score is a lost track."""

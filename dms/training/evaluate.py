@@ -32,8 +32,10 @@ def session(path: Path) -> ort.InferenceSession:
 
 
 def infer(running: ort.InferenceSession, images: Images, batch: int = 32) -> Outputs:
-    """Outputs of all images, by name."""
+    """Outputs of all images, by name; of none, empty arrays."""
     names = [o.name for o in running.get_outputs()]
+    if not len(images):
+        return {name: np.zeros((0, 1), np.float32) for name in names}
     parts = [running.run(None, {"image": images[i : i + batch]}) for i in range(0, len(images), batch)]
     return {name: np.concatenate([p[k] for p in parts]) for k, name in enumerate(names)}
 

@@ -28,6 +28,11 @@ HAND_LABELLED = {
 """Points the 68-point scheme (its left is the image's left) and ours have in common."""
 
 
+def average(values: Array) -> float:
+    """The mean; NaN of nothing."""
+    return float(np.mean(values)) if np.size(values) else float("nan")
+
+
 def auc(score: Array, positive: Array) -> float:
     """Area under the ROC curve by ranks; NaN if a class is missing."""
     positive = np.asarray(positive, bool)
@@ -63,7 +68,7 @@ def face_recall(found: list[list[tuple[Box, float]]], truth: Array, use: Array) 
         any(iou(Box(*map(float, truth[i, k])), box) >= 0.5 for box, _ in found[i])
         for i, k in zip(*np.nonzero(use == 1), strict=True)
     ]
-    return float(np.mean(hits)) if hits else float("nan")
+    return average(np.array(hits))
 
 
 def driver_recall(found: list[list[tuple[Box, float]]], truth: Array, use: Array) -> float:
@@ -84,11 +89,11 @@ def eyes(out: Outputs, pack: Pack, rows: Array) -> Scores:
     real, sim = ~table["simulated"], table["simulated"]
     mesh = real & table["mesh"]
     scores = {
-        "nme_mesh": float((off / span)[mesh].mean()),
-        "nme_mesh_median": float(np.median((off / span)[mesh])),
+        "nme_mesh": average((off / span)[mesh]),
+        "nme_mesh_median": float(np.median((off / span)[mesh])) if mesh.any() else float("nan"),
         "nme_hand": _hand_error(points, pack, table["image"], table["crop"], real),
-        "openness_error": float(np.abs(out["openness"] - table["openness"])[mesh].mean()),
-        "presence_of_faces": float((out["presence"][real] > 0.5).mean()),
+        "openness_error": average(np.abs(out["openness"] - table["openness"])[mesh]),
+        "presence_of_faces": average(out["presence"][real] > 0.5),
     }
     scores |= _open_closed(out["openness"], pack, table["face"], real)
     for tag, use in (("teacher", real), ("sim", sim)):
@@ -96,8 +101,8 @@ def eyes(out: Outputs, pack: Pack, rows: Array) -> Scores:
             scores |= _angles(out, table, use, tag)
     sharp = sim & (table["openness_w"].min(axis=1) > 0)
     if sharp.any():
-        scores["openness_error_sim"] = float(np.abs(out["openness"] - table["openness"])[sharp].mean())
-        scores["nme_sim"] = float((off / span)[sim & (np.abs(table["head"][:, 0]) < 40)].mean())
+        scores["openness_error_sim"] = average(np.abs(out["openness"] - table["openness"])[sharp])
+        scores["nme_sim"] = average((off / span)[sim & (np.abs(table["head"][:, 0]) < 40)])
     return scores
 
 
@@ -115,7 +120,7 @@ def _hand_error(points: Array, pack: Pack, images: Array, crop: Array, real: Arr
     ours = points[use][:, list(lm.indices(*HAND_LABELLED.values()))]
     theirs = truth[use][:, list(HAND_LABELLED)]
     span = np.linalg.norm(truth[use, 36] - truth[use, 45], axis=1)
-    return float((np.linalg.norm(ours - theirs, axis=2).mean(axis=1) / span).mean())
+    return average(np.linalg.norm(ours - theirs, axis=2).mean(axis=1) / span)
 
 
 def _open_closed(openness: Array, pack: Pack, faces: Array, real: Array) -> Scores:
@@ -125,21 +130,17 @@ def _open_closed(openness: Array, pack: Pack, faces: Array, real: Array) -> Scor
     closed = label[known] == "closed"
     return {
         "open_closed_faces": float(known.sum()),
-        "open_closed_accuracy": float(((mean[known] < 0.5) == closed).mean()),
+        "open_closed_accuracy": average((mean[known] < 0.5) == closed),
         "open_closed_auc": auc(-mean[known], closed),
     }
 
 
 def _angles(out: Outputs, table: Outputs, use: Array, tag: str) -> Scores:
     head = np.abs(out["head"] - table["head"])[use]
-    scores = {
-        f"head_{name}_{tag}": float(head[:, k].mean()) for k, name in enumerate(("yaw", "pitch", "roll"))
-    }
+    scores = {f"head_{name}_{tag}": average(head[:, k]) for k, name in enumerate(("yaw", "pitch", "roll"))}
     gazed = use & (table["gaze_w"] > 0)
     gaze = np.abs(out["gaze"] - table["gaze"])[gazed]
-    return scores | {
-        f"gaze_{name}_{tag}": float(gaze[:, k].mean()) for k, name in enumerate(("yaw", "pitch"))
-    }
+    return scores | {f"gaze_{name}_{tag}": average(gaze[:, k]) for k, name in enumerate(("yaw", "pitch"))}
 
 
 def fatigue(out: Outputs, pack: Pack, rows: Array) -> Scores:
@@ -154,9 +155,9 @@ def fatigue(out: Outputs, pack: Pack, rows: Array) -> Scores:
     yawn = in_car & weight[:, 2]
     scores = {
         "yawn_auc_in_car": auc(state[yawn, 2], truth[yawn, 2]),
-        "yawn_accuracy_in_car": float(((state[yawn, 2] > 0.5) == truth[yawn, 2]).mean()),
+        "yawn_accuracy_in_car": average((state[yawn, 2] > 0.5) == truth[yawn, 2]),
         "closed_auc_labelled": auc(eyes_score, eyes_truth),
-        "closed_accuracy_labelled": float(((eyes_score > 0.5) == eyes_truth).mean()),
+        "closed_accuracy_labelled": average((eyes_score > 0.5) == eyes_truth),
     }
     for k, name in enumerate(("closed_right", "closed_left", "yawn", "mouth_covered", "squint")):
         use = real & weight[:, k]
@@ -170,14 +171,16 @@ def distraction(out: Outputs, pack: Pack, rows: Array) -> Scores:
     activity = out["activity"]
     single = (table["allowed"].sum(axis=1) == 1) & ~table["simulated"]
     truth, guess = table["allowed"][single].argmax(axis=1), activity[single].argmax(axis=1)
-    recalls = {f"recall_{ACTIVITIES[c]}": float((guess[truth == c] == c).mean()) for c in np.unique(truth)}
+    recalls = {f"recall_{ACTIVITIES[c]}": average(guess[truth == c] == c) for c in np.unique(truth)}
     phone = activity[:, :2].sum(axis=1)
     no_phone = (table["allowed"][:, :2].sum(axis=1) == 0) & ~table["simulated"]
     is_phone = (table["allowed"][:, 2:].sum(axis=1) == 0) & ~table["simulated"]
     limit = np.quantile(phone[no_phone], 0.99)
     return {
-        "balanced_accuracy": float(np.mean(list(recalls.values()))),
-        "phone_recall_at_1pct_false": float((phone[is_phone] > limit).mean()),
+        "balanced_accuracy": average(np.array(list(recalls.values()))),
+        "phone_recall_at_1pct_false": average(phone[is_phone] > limit),
+        "false_phones": average(phone[no_phone] > 0.5),
+        "phone_recall": average(phone[is_phone] > 0.5),
         "phone_auc": auc(phone[no_phone | is_phone], is_phone[no_phone | is_phone]),
         "phones": float(is_phone.sum()),
         **recalls,

@@ -84,7 +84,7 @@ class DistractionTask(CropTask):
         images, matrix = self.cut(rows, crop, flip)
         points = geometry.to_unit(rows["points"], matrix, self.size)
         points = torch.where(flip[:, None, None], points[:, [1, 0, 2, 4, 3]], points)
-        images, _ = augment.occlude(images, 0.12)
+        images, _ = augment.occlude(images, 0.35)
         images = augment.photometric(images)
         share = 1 - 0.5 * torch.rand(size, device=device) * (torch.rand(size, device=device) < 0.5)
         other = torch.roll(images, 1, 0)

@@ -16,7 +16,7 @@ from dms.engines.manifest import load_manifest  # noqa: E402
 from dms.errors import ConfigError, InputError  # noqa: E402
 from dms.training import evaluate, fit, fitting, metrics, pack, release  # noqa: E402
 
-COUNT = 12
+COUNT = 24
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def tables(rng: np.random.Generator) -> dict[str, dict[str, np.ndarray]]:
     common = {
         "image": np.arange(COUNT), "crop": np.tile([80.0, 60, 90, 0], (COUNT, 1)).astype(np.float32),
         "simulated": np.arange(COUNT) % 2 == 1, "face": np.where(np.arange(COUNT) % 2, -1, np.arange(COUNT)),
-        "val": np.arange(COUNT) >= 6, "draw": np.ones(COUNT, np.float32),
+        "val": np.arange(COUNT) >= 12, "draw": np.ones(COUNT, np.float32),
     }  # fmt: skip
     ones = np.ones((COUNT, 60), np.float32)
     eyes = common | {
