@@ -12,6 +12,8 @@ from dms.errors import DmsError
 
 NETS = ("face", "eyes", "fatigue", "distraction")
 FOLDER = click.Path(path_type=Path, file_okay=False)
+TEACHER = click.Path(path_type=Path, dir_okay=False)
+DATA = click.option("--data", type=FOLDER, envvar="DMS_DATA", required=True, help="The data pack's folder.")
 
 
 @click.group()
@@ -21,7 +23,31 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--data", type=FOLDER, envvar="DMS_DATA", required=True, help="The data pack's folder.")
+@click.argument("photo", type=click.Path(path_type=Path))
+@click.option("--teacher", type=TEACHER, required=True, help="MediaPipe's face_landmarker.task.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Portrait to write (.npz).")
+def portrait(photo: Path, teacher: Path, out: Path) -> None:
+    """Turn a photograph of a face into a driver for `dms simulate --portrait`."""
+    from dms.training import portraits
+
+    portraits.fit_portrait_file(photo, teacher, out)
+
+
+@main.command()
+@DATA
+@click.option("--teacher", type=TEACHER, required=True, help="MediaPipe's face_landmarker.task.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Set to write (.npz).")
+@click.option("--count", type=click.IntRange(min=1), default=5000, show_default=True, help="Pictures.")
+@click.option("--seed", type=int, default=1, show_default=True)
+def simulate(data: Path, teacher: Path, out: Path, count: int, seed: int) -> None:
+    """Draw faces of the data pack in random poses, with their exact truth, for `pack --sim`."""
+    from dms.training import simulate as drawing
+
+    drawing.generate(data, teacher, out, count, seed)
+
+
+@main.command()
+@DATA
 @click.option("--sim", type=click.Path(path_type=Path), help="File of simulated faces.")
 @click.option("--out", type=FOLDER, required=True)
 def pack(data: Path, sim: Path | None, out: Path) -> None:
@@ -55,9 +81,13 @@ def fit(
 @click.option("--pack", "folder", type=FOLDER, required=True)
 @click.option("--engines", type=FOLDER, default=Path("engines"), show_default=True)
 @click.option(
-    "--method", type=click.Choice(["minmax", "percentile", "entropy"]), help="Instead of the net's best."
+    "--method",
+    type=click.Choice(["minmax", "percentile", "entropy"]),
+    default="minmax",
+    show_default=True,
+    help="How activation ranges are found.",
 )
-def quantize(net: str, trained: Path | None, folder: Path, engines: Path, method: str | None) -> None:
+def quantize(net: str, trained: Path | None, folder: Path, engines: Path, method: str) -> None:
     """Place trained models in the engines' folder and make their INT8 artefacts and manifests."""
     from dms.training import pack, release
 
@@ -65,7 +95,7 @@ def quantize(net: str, trained: Path | None, folder: Path, engines: Path, method
     for name in NETS if net == "all" else (net,):
         if trained is not None:
             release.place(name, trained / name / "model.onnx", engines)
-        release.quantise(name, found, engines, method or release.METHOD[name])
+        release.quantise(name, found, engines, method)
 
 
 @main.command()

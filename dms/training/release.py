@@ -18,8 +18,6 @@ from dms.training.pack import Pack
 
 FP32, INT8 = "model.onnx", "model.cpu.int8.onnx"
 VERSION = "1.0.0"
-METHOD = {"face": "minmax", "eyes": "minmax", "fatigue": "minmax", "distraction": "minmax"}
-"""The calibration that lost least on the net's own metrics (`engines/metrics.json`)."""
 TERMS = (
     "Weights trained on images published for research only, with labels of public teacher models; "
     "check each data set's terms before any other use. No picture is in the weights' folder."
