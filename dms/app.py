@@ -129,7 +129,7 @@ def _judge(
         heartbeat=heartbeat,
         observer=observer,
     ).run()
-    return totals.summary(source.dropped, time.perf_counter() - begun_s)
+    return totals.summary(source.dropped, time.perf_counter() - begun_s, interrupted=stop())
 
 
 def _sinks(config: Config, source: FrameSource, tell: Callable[[str], None]) -> Iterator[Sink]:

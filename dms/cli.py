@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from dms import __version__
-from dms.terminal import EXIT_INTERRUPTED, Commands, progress, recording_length_s, tell_fault
+from dms.terminal import (
+    Commands,
+    exit_code,
+    exit_on_signal,
+    progress,
+    recording_length_s,
+    tell_fault,
+    teller,
+)
 
 if TYPE_CHECKING:
     from dms.config import Config
@@ -27,7 +35,7 @@ Examples:
   dms run --config orin                      a shipped overlay, or a file of yours
   dms run --config my.yaml --set sinks.mqtt.enabled=true
   dms analyze drive.mp4 --out frames.jsonl --summary summary.json --overlay seen.mp4
-  dms watch --host 10.0.0.5                  live state and alerts of a vehicle
+  dms watch --host 10.0.0.5                  live state and alerts of all vehicles of a broker
   dms doctor                                 what is missing here, and its cure
 
 \b
@@ -39,7 +47,8 @@ Exit codes:
   4    the frame source cannot be opened or is lost
   5    an engine file is missing, changed or of another net
   6    a sink cannot be set up
-  130  interrupted (Ctrl-C), after a clean end
+  130  interrupted (Ctrl-C), after a clean end; `analyze` has then judged a part, and says so
+  143  `analyze` or `simulate` told to stop by SIGTERM, after a clean end
 """
 
 
@@ -90,18 +99,19 @@ def run(
 ) -> None:
     """Watch a driver: camera or clip in, alerts out.
 
-    Ends with the clip, or on Ctrl-C.
+    Without options it plays the clip that ships with dms. Ends with the clip, or on Ctrl-C.
     """
     config = _load(configs, overrides, source)
     from dms import app
     from dms.service import StopSignal
 
     _start_logging(config)
+    tell = teller(sys.stdout)
     with StopSignal() as stop:
-        summary = app.run(config, lambda line: click.echo(line, err=as_json))
-    click.echo(_json(summary.to_dict()) if as_json else f"\n{summary}")
+        summary = app.run(config, teller(sys.stderr) if as_json else tell)
+    tell(_json(summary.to_dict()) if as_json else f"\n{summary}")
     if stop.received is signal.SIGINT:
-        ctx.exit(EXIT_INTERRUPTED)
+        ctx.exit(exit_code(stop.received))
 
 
 @main.command()
@@ -134,16 +144,18 @@ def analyze(
     with StopSignal() as stop, progress("judging", recording_length_s(recording)) as advance:
         result = judge(config, recording, out, summary, overlay, advance)
     click.echo(str(result))
-    if stop.received is signal.SIGINT:
-        ctx.exit(EXIT_INTERRUPTED)
+    if stop.received:
+        ctx.exit(exit_code(stop.received))
 
 
 @main.command()
 @_configured
 @click.option("--host", help="Broker; wins over the files.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Its port.")
-@click.option("--vehicle", help="Name of the vehicle in the topics.")
-@click.option("--json", "as_json", is_flag=True, help="Print every message as a JSON line instead.")
+@click.option("--vehicle", help="Only the vehicle of this name; otherwise all of them.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print every message as a JSON line {topic, payload} instead."
+)
 def watch(
     configs: Sequence[str],
     overrides: Sequence[str],
@@ -152,18 +164,20 @@ def watch(
     vehicle: str | None,
     as_json: bool,
 ) -> None:
-    """Show a vehicle's state and alerts live, over MQTT.
+    """Show the state and the alerts of vehicles live, over MQTT.
 
     Ends on Ctrl-C.
     """
     given = {"host": host, "port": port, "vehicle": vehicle}
-    mqtt = _load(configs, overrides).sinks.mqtt
-    mqtt = mqtt.model_copy(update={key: value for key, value in given.items() if value is not None})
+    more = [f"sinks.mqtt.{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+    mqtt = _load(configs, [*overrides, *more]).sinks.mqtt
     import threading
 
+    from dms.watch import JsonScreen, Screen
     from dms.watch import watch as follow
 
-    follow(mqtt, sys.stdout, threading.Event(), as_json=as_json)
+    screen = JsonScreen(sys.stdout, sys.stderr) if as_json else Screen(sys.stdout, live=sys.stdout.isatty())
+    follow(mqtt, vehicle, screen, threading.Event())
 
 
 @main.command()
@@ -181,6 +195,7 @@ def simulate(script: str, out: Path, portrait: str | None) -> None:
     from dms.simulator.record import simulate as record
     from dms.simulator.script import load_script
 
+    signal.signal(signal.SIGTERM, exit_on_signal)
     loaded = load_script(script)
     if portrait:
         loaded = loaded.model_copy(update={"portrait": portrait})

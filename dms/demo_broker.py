@@ -13,7 +13,8 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dms.errors import SinkError
+from dms.config.sinks import MqttConfig
+from dms.errors import ConfigError, SinkError
 from dms.sinks.mqtt_client import is_loopback
 
 if TYPE_CHECKING:
@@ -49,15 +50,22 @@ class DemoBroker:
         log.info("demonstration MQTT broker listens on %s", self._address)
 
     @classmethod
-    def start_if_none(cls, host: str, port: int) -> DemoBroker | None:
+    def start_if_none(cls, config: MqttConfig) -> DemoBroker | None:
         """Start a broker unless one listens already, or the host is another machine; then None.
 
         Raises:
+            ConfigError: the client would speak what this broker does not.
             SinkError: amqtt is not installed, or the port cannot be taken.
         """
-        if not is_loopback(host) or _listens(host, port):
+        if not is_loopback(config.host) or _listens(config.host, config.port):
             return None
-        return cls(host, port)
+        if config.protocol != "3.1.1" or config.tls.enabled:
+            raise ConfigError(
+                "the demonstration broker (amqtt) speaks MQTT 3.1.1 without TLS only: "
+                'set sinks.mqtt.protocol to "3.1.1" and sinks.mqtt.tls.enabled to false, '
+                f"or start a broker such as mosquitto on {config.host}:{config.port}"
+            )
+        return cls(config.host, config.port)
 
     def close(self) -> None:
         """Stop the broker and release the port. May be called twice."""
@@ -81,7 +89,7 @@ async def _start(host: str, port: int) -> tuple[Broker, asyncio.Server]:
         from amqtt.broker import Broker  # heavy, and an optional extra
     except ImportError as e:
         raise SinkError(
-            f"{e}; install it (pip install 'dms[demo]') or start a broker such as mosquitto"
+            f"{e}; install it (pip install '.[demo]' in the source folder) or start a broker such as mosquitto"
         ) from e
     _quiet_libraries()
     broker = Broker(

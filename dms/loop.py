@@ -18,6 +18,11 @@ log = logging.getLogger(__name__)
 Observer = Callable[[Frame, Judgement], None]
 
 
+UNDER_WAY_S = 0.05
+"""A frame captured this long ago may still be under way: no moment later than that is judged without one, or
+time would seem to run backwards when the frame comes."""
+
+
 class Loop:
     """Runs until the source ends or `stop()` tells so. `clock` is the monotonic clock of live sources.
 
@@ -98,15 +103,17 @@ class Loop:
             # Whatever broke, the driver must not be left with a silent monitor: say so and go on blind.
             self._live_through_fault(frame, e)
             return
-        self._metrics.frame(frame.captured_s, self._clock() - begun_s, judgement.stage_s)
+        since_s = frame.captured_s if self._source.live else begun_s
+        self._metrics.frame(frame.captured_s, self._clock() - since_s, judgement.stage_s)
         self._tell(frame, judgement)
         self._heartbeat()
 
     def _live_through_loss(self, why: str) -> None:
-        self._now_s = self._clock()
+        self._now_s = max(self._now_s, self._source.now_s() - UNDER_WAY_S)
         self._publish(self._pipeline.blind(self._now_s))
         if self._now_s - self._frame_s >= self._lost_after_s:
-            self._set_trouble(HealthState.DEGRADED, {"source_lost": why})
+            self._set_trouble(HealthState.DEGRADED, {"source_lost": why, **self._sink_faults()})
+        self._tell_vitals(self._now_s)
         self._heartbeat()
 
     def _live_through_fault(self, frame: Frame, error: Exception) -> None:
@@ -121,12 +128,15 @@ class Loop:
             HealthState.DEGRADED,
             {
                 **{f"engine_{name}": why for name, why in judgement.faults.items()},
-                **{f"sink_{sink.name}": why for sink in self._sinks if (why := sink.fault())},
+                **self._sink_faults(),
             },
         )
         if self._observer:
             self._observer(frame, judgement)
         self._tell_vitals(frame.captured_s)
+
+    def _sink_faults(self) -> dict[str, str]:
+        return {f"sink_{sink.name}": why for sink in self._sinks if (why := sink.fault())}
 
     def _tell_vitals(self, now_s: float) -> None:
         if self._next_vitals_s is None:

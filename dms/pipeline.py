@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from dms.alerts.manager import AlertManager
+from dms.alerts.manager import AlertManager, under_alerts
 from dms.assess.assessor import Assessor
 from dms.errors import EngineError
 from dms.records import Frame, FrameState, Judgement, Observation
 from dms.scheduler import Scheduler
-from dms.stages import Stage
+from dms.stages import Stage, with_fault
 
 
 class Pipeline:
@@ -36,22 +36,21 @@ class Pipeline:
         """Judge one frame."""
         state = self._begin(frame)
         stage_s: dict[str, float] = {}
-        faults: dict[str, str] = {}
         for stage in self._stages:
             begun_s = self._clock()
             try:
                 state = stage.run(state)
             except EngineError as e:
-                # The stage's field stays as it was begun: unknown. The other stages still see.
-                faults[stage.name] = str(e)
+                # What this stage would have seen is unknown; the others still see.
+                state = replace(state, seen=with_fault(state.seen, stage.name, e))
             stage_s[stage.name] = self._clock() - begun_s
         self._previous = state.seen
-        return self._judge(state.seen, stage_s, faults)
+        return self._judge(state.seen, stage_s)
 
     def blind(self, captured_s: float) -> Judgement:
         """Judge a moment without a frame: the source is lost or late, so everything is unknown."""
         self._previous = None
-        return self._judge(Observation(captured_s, frame_id=-1), {}, {})
+        return self._judge(Observation(captured_s, frame_id=-1), {})
 
     def finish(self) -> Judgement | None:
         """The last judgement again, with the ends of the alerts still active; None when there are none."""
@@ -74,10 +73,11 @@ class Pipeline:
         )
         return FrameState(frame, seen, previous, self._scheduler.due(frame.captured_s, tracking=tracking))
 
-    def _judge(self, seen: Observation, stage_s: dict[str, float], faults: dict[str, str]) -> Judgement:
+    def _judge(self, seen: Observation, stage_s: dict[str, float]) -> Judgement:
         begun_s = self._clock()
         assessment = self._assessor.update(seen)
         alerts = self._alerts.update(assessment)
+        state = under_alerts(assessment.state, self._alerts.active)
         stage_s["judge"] = self._clock() - begun_s
-        self._last = Judgement(seen, assessment, alerts, stage_s, faults)
+        self._last = Judgement(seen, replace(assessment, state=state), alerts, stage_s)
         return self._last

@@ -148,7 +148,8 @@ class Observation:
 
     `frame_id` is -1 for a moment without a frame. A field is None where nothing was found. A field whose
     `captured_s` is older than the observation's was measured on an earlier frame because its stage was not
-    due; whoever uses it checks its age.
+    due; whoever uses it checks its age. `faults` maps a stage that failed on this frame to what went wrong:
+    what it would have seen is unknown, which is not the same as nothing found.
     """
 
     captured_s: float
@@ -158,6 +159,7 @@ class Observation:
     eyes: Eyes | None = None
     fatigue: Fatigue | None = None
     distraction: Distraction | None = None
+    faults: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,20 +270,27 @@ class Alert:
 class Judgement:
     """All there is to say about one frame.
 
-    `stage_s` maps a stage's name to the seconds it took; `faults` maps a stage that failed on this frame to
-    what went wrong (its field is None: unknown).
+    `alerts` are the phases that began with this frame; `stage_s` maps a stage's name to the seconds it took.
     """
 
     observation: Observation
     assessment: Assessment
     alerts: tuple[Alert, ...]
     stage_s: Mapping[str, float]
-    faults: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def faults(self) -> Mapping[str, str]:
+        """Stages that failed on this frame, and why."""
+        return self.observation.faults
 
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """How the process itself fares. Latencies are seconds from capture to judgement over the last window."""
+    """How the process itself fares, over the last window.
+
+    Latencies are seconds to the judgement: from the capture for live sources, from the moment the frame was
+    handed out for recordings.
+    """
 
     captured_s: float
     frames: int
@@ -297,7 +306,6 @@ class Vitals:
 class HealthState(str, Enum):
     """Whether the system can do its work."""
 
-    STARTING = "starting"
     OK = "ok"
     DEGRADED = "degraded"
     FAULT = "fault"

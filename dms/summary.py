@@ -12,6 +12,8 @@ MAX_GAP_S = 1.0
 """A longer pause between two frames counts as no time: the camera was away."""
 LATENCY_WINDOW_S = 600.0
 """Latencies are told over the last ten minutes, so that a long run keeps a bounded memory."""
+MAX_ALERTS = 1000
+"""Alerts kept one by one, so that a service that runs for months keeps a bounded memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Summary:
     """Counts, rates and alerts of one run.
 
     `availability` is the share of judged time in which the driver's state was known; `unknown_s` the seconds
-    each cause took away. `fps` is frames over the wall time of the run.
+    each cause took away. `fps` is frames over the wall time of the run. `alert_count` counts all alerts,
+    `alerts` holds the last of them. `interrupted` tells that the run was stopped before its source ended.
     """
 
     frames: int
@@ -60,7 +63,9 @@ class Summary:
     availability: float
     state_s: dict[str, float]
     unknown_s: dict[str, float]
+    alert_count: int
     alerts: tuple[AlertRecord, ...]
+    interrupted: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -79,8 +84,10 @@ class Summary:
             head,
             f"driver state known {self.availability:.1%} of the time ({states})",
             f"not judged or partly judged: {unknown}" if unknown else "never in doubt",
-            f"{len(self.alerts)} alerts" + (":" if self.alerts else ""),
+            f"{self.alert_count} alert{'' if self.alert_count == 1 else 's'}" + (":" if self.alerts else ""),
         ]
+        if self.interrupted:
+            lines.insert(0, "stopped before the end: this is a part of the recording")
         lines += [
             f"  {a.onset_s:7.2f} s  {' > '.join(a.types):<44} {a.severity:<9} "
             f"{a.ended_s - a.onset_s:5.1f} s  {a.cause}"
@@ -102,6 +109,7 @@ class SummarySink:
         self._state_s: dict[str, float] = {}
         self._unknown_s: dict[str, float] = {}
         self._alerts: dict[str, AlertRecord] = {}
+        self._alert_count = 0
         self._metrics = Metrics(LATENCY_WINDOW_S)
 
     def publish(self, message: Message) -> None:
@@ -109,7 +117,7 @@ class SummarySink:
         if not isinstance(message, Judgement):
             return
         for alert in message.alerts:
-            self._alerts[alert.id] = _merge(self._alerts.get(alert.id), alert)
+            self._count_alert(alert)
         self._count_time(message)
         if message.observation.frame_id >= 0:
             self._count_frame(message)
@@ -121,7 +129,7 @@ class SummarySink:
     def close(self) -> None:
         """Nothing to release."""
 
-    def summary(self, dropped: int, wall_s: float) -> Summary:
+    def summary(self, dropped: int, wall_s: float, *, interrupted: bool = False) -> Summary:
         """What came of the run that dropped so many frames and took `wall_s` seconds."""
         vitals = self._metrics.vitals(self._last_s or 0.0, dropped)
         return Summary(
@@ -140,12 +148,20 @@ class SummarySink:
             availability=self._availability(),
             state_s=dict(self._state_s),
             unknown_s=dict(self._unknown_s),
+            alert_count=self._alert_count,
             alerts=tuple(self._alerts.values()),
+            interrupted=interrupted,
         )
 
     def _availability(self) -> float:
         unknown_s = self._state_s.get(DriverState.UNKNOWN.value, 0.0)
         return 1 - unknown_s / self._recorded_s if self._recorded_s else 0.0
+
+    def _count_alert(self, alert: Alert) -> None:
+        self._alert_count += alert.id not in self._alerts
+        self._alerts[alert.id] = _merge(self._alerts.get(alert.id), alert)
+        if len(self._alerts) > MAX_ALERTS:
+            del self._alerts[next(iter(self._alerts))]
 
     def _count_time(self, judgement: Judgement) -> None:
         now_s = judgement.observation.captured_s

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from types import FrameType, TracebackType
+from typing import Any, TextIO
 
 import click
 
 from dms.errors import DmsError
 
-EXIT_INTERRUPTED = 128 + signal.SIGINT
+log = logging.getLogger(__name__)
+
+
+def exit_code(received: int) -> int:
+    """What a process ended by a signal returns, by custom: 130 for SIGINT (Ctrl-C), 143 for SIGTERM."""
+    return 128 + received
+
+
+def exit_on_signal(number: int, frame: FrameType | None) -> None:
+    """A signal handler that ends the process as Ctrl-C does: what was begun is tidied up."""
+    sys.exit(exit_code(number))
 
 
 class Commands(click.Group):
@@ -33,7 +45,7 @@ class Commands(click.Group):
             ctx.exit(e.exit_code)
         except KeyboardInterrupt:
             click.echo("dms: interrupted", err=True)
-            ctx.exit(EXIT_INTERRUPTED)
+            ctx.exit(exit_code(signal.SIGINT))
 
 
 def tell_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -42,17 +54,38 @@ def tell_fault(kind: type[BaseException], error: BaseException, trace: Traceback
     click.echo(f"dms: internal fault: {kind.__name__}: {text} (`dms --debug …` shows where)", err=True)
 
 
+def teller(stream: TextIO) -> Callable[[str], None]:
+    """Prints lines; once nobody reads them any more (`| head`) it does so into the void, and work goes on."""
+
+    def tell(line: str) -> None:
+        try:
+            click.echo(line, file=stream)
+        except OSError as e:
+            log.warning("nothing can be shown any more (%s); work goes on", e.strerror)
+            with open(os.devnull, "w") as void:
+                os.dup2(void.fileno(), stream.fileno())
+
+    return tell
+
+
 @contextmanager
 def progress(label: str, length_s: float | None) -> Iterator[Callable[[float], None]]:
-    """A progress bar over seconds of recording; no bar where the length is not known beforehand."""
+    """A progress bar over seconds of recording, once there is some; none where the length is not known."""
     if not length_s:
         yield lambda done_s: None
         return
     length_ms = max(1, round(length_s * 1000))
-    with click.progressbar(
+    bar = click.progressbar(
         length=length_ms, label=label, file=sys.stderr, update_min_steps=max(1, length_ms // 200)
-    ) as bar:
-        yield lambda done_s: bar.update(max(0, round(done_s * 1000) - bar.pos))
+    )
+    with ExitStack() as shown:
+
+        def advance(done_s: float) -> None:
+            if not bar.entered:  # an error before the first frame stands alone
+                shown.enter_context(bar)
+            bar.update(max(0, round(done_s * 1000) - bar.pos))
+
+        yield advance
 
 
 def recording_length_s(recording: str) -> float | None:

@@ -63,12 +63,15 @@ class ManualClock:
 class ScriptedSource:
     """A `FrameSource` that hands out given frames in order, raises given errors, then ends."""
 
+    fps = 30.0
+
     def __init__(self, script: Iterable[Frame | Exception], *, live: bool = False) -> None:
         """Take frames, and errors to raise in their place."""
         self._script = iter(script)
         self.live = live
         self.dropped = 0
         self.closed = False
+        self._last_s = 0.0
 
     def newest(self, timeout_s: float) -> Frame:
         """Return the next frame at once.
@@ -81,7 +84,12 @@ class ScriptedSource:
             raise SourceEnded("the script is over")
         if isinstance(step, Exception):
             raise step
+        self._last_s = step.captured_s
         return step
+
+    def now_s(self) -> float:
+        """`captured_s` of the last frame; 0 before the first."""
+        return self._last_s
 
     def close(self) -> None:
         """Note that the source was closed."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
 
 from dms.alerts.chain import Chain
 from dms.alerts.profiles import Profile
-from dms.records import Alert, Assessment
+from dms.records import Alert, Assessment, DriverState, Severity
+
+_STATE_OF_AREA = {
+    "driver": DriverState.UNRESPONSIVE,
+    "fatigue": DriverState.DROWSY,
+    "distraction": DriverState.DISTRACTED,
+}
 
 
 class AlertManager:
@@ -37,3 +44,11 @@ class AlertManager:
         """End what is still up, because the run is over."""
         ends = [chain.close(captured_s) for chain in self._chains]
         return tuple(end for end in ends if end is not None)
+
+
+def under_alerts(state: DriverState, active: Sequence[Alert]) -> DriverState:
+    """The driver's state beside his alerts: nobody is attentive while a warning about him stands."""
+    if state is not DriverState.ATTENTIVE:
+        return state
+    areas = {alert.type.partition(".")[0] for alert in active if alert.severity is not Severity.INFO}
+    return next((named for area, named in _STATE_OF_AREA.items() if area in areas), state)

@@ -41,6 +41,8 @@ class Pointer:
     def look(self, elapsed_s: float, direction: Direction | None) -> Look | None:
         """Where this direction points; None if unknown."""
         if direction is None:
+            self._x.skip(elapsed_s)
+            self._y.skip(elapsed_s)
             return None
         x, y = self._neutral.offset(direction)
         smooth = math.hypot(self._x.update(elapsed_s, x), self._y.update(elapsed_s, y))
@@ -172,7 +174,11 @@ class Phone:
     def update(self, tick: Tick, probability: float | None) -> None:
         """Take the probability of a phone at the ear or in the hand, None if unknown."""
         in_use = None
-        if probability is not None:
+        if probability is None or not tick.joined:
+            self._since_s = None  # what went unseen in between is not known to have been phone use
+        if probability is None:
+            self._smooth.skip(tick.elapsed_s)
+        else:
             in_use = self._use.update(self._smooth.update(tick.elapsed_s, probability))
             self._note_onset(tick, self._sample.update(probability))
         self._timer.update(tick, in_use, since_s=self._since_s if in_use else None)

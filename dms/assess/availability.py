@@ -18,6 +18,7 @@ class Availability:
         self._eyes_hidden = self._timer()
         self._blocked = self._timer()
         self._stale = self._timer()
+        self._partly_stale = self._timer()
         self._reading: Reading | None = None
         self.latest_cause = UnknownCause.STALE
         """What was missing last, however short: for a verdict that must name a cause."""
@@ -30,6 +31,7 @@ class Availability:
         self._no_face.update(tick, None if reading.face is None or reading.blank else not reading.face)
         self._blocked.update(tick, reading.blank)
         self._stale.update(tick, reading.stale)
+        self._partly_stale.update(tick, reading.partly_stale)
         seen = reading.face and not reading.stale
         self._eyes_hidden.update(tick, not reading.eyes_readable if seen else None)
 
@@ -50,7 +52,7 @@ class Availability:
     def causes(self) -> tuple[UnknownCause, ...]:
         """What keeps the driver, or a part of his state, from being judged now, and has for long enough."""
         reading, config = self._reading, self._config
-        if reading is None or _missing(reading) is None:
+        if reading is None or (_missing(reading) is None and not reading.partly_stale):
             return ()
         hidden = reading.face and not reading.stale
         lasting = (
@@ -62,11 +64,11 @@ class Availability:
                 config.no_face_after_s,
             ),
             (UnknownCause.STALE, reading.stale, self._stale, config.no_face_after_s),
+            (UnknownCause.STALE, reading.partly_stale, self._partly_stale, config.no_face_after_s),
             (UnknownCause.EYES_HIDDEN, hidden, self._eyes_hidden, config.eyes_hidden_after_s),
         )
-        return tuple(
-            cause for cause, now, timer, after_s in lasting if now and timer.seconds >= after_s - ROUNDING_S
-        )
+        causes = [c for c, now, timer, after_s in lasting if now and timer.seconds >= after_s - ROUNDING_S]
+        return tuple(dict.fromkeys(causes))
 
     def _timer(self) -> Timer:
         # a flicker of the contrary does not end the trouble: a face found in one frame out of ten is no face

@@ -14,11 +14,16 @@ from dms.records import Direction, Distraction, Eye, Eyes, Face, Fatigue, Observ
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One observation, sifted. None = unknown; `face` and `blank` are None where their stage gave nothing."""
+    """One observation, sifted. None = unknown; `face` and `blank` are None where their stage gave nothing.
+
+    `stale` is an old or failed look at face and eyes; `partly_stale` one at fatigue or distraction, which
+    leaves the rest to be judged.
+    """
 
     face: bool | None
     blank: bool | None
     stale: bool
+    partly_stale: bool = False
     right: Eye | None = None
     left: Eye | None = None
     gaze: Direction | None = None
@@ -43,7 +48,10 @@ def read(observation: Observation, config: AssessConfig) -> Reading:
     face = observation.face
     if face is not None and not _fresh(face, oldest_s):
         return Reading(face=None, blank=_blank(observation, config), stale=True)
-    if face is None:
+    if face is None and "face" in observation.faults:  # nobody looked, so nobody is missing
+        return Reading(face=None, blank=_blank(observation, config), stale=True)
+    if face is None or (observation.eyes is None and "eyes" not in observation.faults):
+        # A box in which the eyes engine finds no face is a headrest or a poster.
         return Reading(face=False, blank=_blank(observation, config), stale=False)
     eyes = observation.eyes if _fresh(observation.eyes, oldest_s) else None
     fatigue = observation.fatigue if _fresh(observation.fatigue, oldest_s) else None
@@ -53,6 +61,7 @@ def read(observation: Observation, config: AssessConfig) -> Reading:
         face=True,
         blank=False,
         stale=eyes is None,
+        partly_stale=fatigue is None or distraction is None,
         right=right,
         left=left,
         gaze=gaze,

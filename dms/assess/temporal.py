@@ -44,16 +44,31 @@ class Hysteresis:
         return self.on
 
 
+FILTER_MEMORY = 3.0
+"""After three time constants 5 % of a value is left."""
+
+
 class LowPass:
-    """First-order low-pass filter that knows how much time has passed."""
+    """First-order low-pass filter that knows how much time has passed.
+
+    After an unseen stretch of more than `FILTER_MEMORY` time constants it starts anew.
+    """
 
     def __init__(self, time_constant_s: float) -> None:
         """Take the time constant in seconds."""
         self._time_constant_s = time_constant_s
         self._value: float | None = None
+        self._unseen_s = 0.0
+
+    def skip(self, elapsed_s: float) -> None:
+        """Note that `elapsed_s` passed without a value."""
+        self._unseen_s += elapsed_s
+        if self._unseen_s > FILTER_MEMORY * self._time_constant_s:
+            self._value = None
 
     def update(self, elapsed_s: float, value: float) -> float:
         """Take a finite value, seen `elapsed_s` after the last one; return the filtered one."""
+        self._unseen_s = 0.0
         if self._value is None:
             self._value = value
         self._value += (1 - math.exp(-elapsed_s / self._time_constant_s)) * (value - self._value)

@@ -20,7 +20,7 @@ Precision = Literal["fp32", "int8"]
 class SourceConfig(Section):
     """Where frames come from."""
 
-    uri: str = "sim:demo"
+    uri: str = "demo"
     """Camera, video file, image folder, URL, `sim:SCRIPT.yaml`, or `demo`, the clip that ships with dms."""
     width_px: int = Field(640, ge=16, le=7680)
     """Width asked of a camera; files keep their own."""
@@ -28,7 +28,7 @@ class SourceConfig(Section):
     """Height asked of a camera; files keep their own."""
     fps: float = Field(30.0, gt=0, le=240)
     """Rate asked of a camera, and the pace of a folder whose files carry no times."""
-    realtime: bool = False
+    realtime: bool = True
     """Play files at their recorded pace, dropping frames like a camera, not as fast as possible."""
     open_timeout_s: PositiveSeconds = 10.0
     """How long to wait for the first frame."""

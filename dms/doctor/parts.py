@@ -114,7 +114,8 @@ def _no_broker(config: Config, detail: str) -> Check:
         return Check("broker", Grade.FAIL, detail, cure)
     if find_spec("amqtt"):
         return Check("broker", Grade.OK, f"{detail}; `dms run` will start one for the demonstration")
-    return Check("broker", Grade.FAIL, detail, "pip install 'dms[demo]', or start a broker of your own")
+    cure = "pip install '.[demo]' in the source folder, or start a broker of your own"
+    return Check("broker", Grade.FAIL, detail, cure)
 
 
 def outputs(config: Config) -> Check:

@@ -106,13 +106,16 @@ def load_manifest(folder: Path) -> Manifest:
     """
     path = folder / NAME
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes()
     except OSError as error:
         raise EngineMissing(f"no readable engine manifest at {path}; {CURE}") from error
     try:
         manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
-        raise EngineMismatch(f"engine manifest {path} is damaged: {error}; {CURE}") from error
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        wrong = f"{field}: {first['msg']}" if field else first["msg"]
+        raise EngineMismatch(f"engine manifest {path} is damaged: {wrong}; {CURE}") from error
     if manifest.net != folder.name:
         raise EngineMismatch(f"{path} describes the engine {manifest.net!r}, not {folder.name!r}; {CURE}")
     manifest._folder = folder

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import mmap
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,11 +22,11 @@ FLUSH_LINES = 64
 
 
 class JsonlSink:
-    """A new file of `dms.frame/1` lines; a former file of that name is replaced.
+    """A file of `dms.frame/1` lines. A former file of that name is replaced, or with `append` continued.
 
-    Lines are appended whole, several in one system call, so a process that is killed leaves no half line.
-    When a write fails (disk full) its lines are dropped and counted, the file is cut back to whole lines, and
-    writing goes on with the next ones.
+    Lines are appended whole, several in one system call, so a process that is killed leaves no half line; one
+    that a power cut left at the end of a former file is cut off. When a write fails (disk full) its lines are
+    dropped and counted, the file is cut back to whole lines, and writing goes on with the next ones.
 
     Raises:
         SinkError: the file cannot be opened for writing.
@@ -32,11 +34,12 @@ class JsonlSink:
 
     name = "jsonl"
 
-    def __init__(self, path: Path, epoch_offset: Callable[[], float | None] = lambda: None) -> None:
+    def __init__(
+        self, path: Path, epoch_offset: Callable[[], float | None] = lambda: None, append: bool = False
+    ) -> None:
         self._path = path
         self._epoch_offset = epoch_offset
-        self._file = _open(path)
-        self._size = 0
+        self._file = _open(path, append)
         self._lines: list[bytes] = []
         self._first_s = 0.0
         self._fault: str | None = None
@@ -80,7 +83,6 @@ class JsonlSink:
         except OSError as e:
             written, error = 0, e.strerror or str(e)
         if written == len(data):
-            self._size += written
             self._recover()
         else:
             self._lose(data, written, error)
@@ -88,10 +90,9 @@ class JsonlSink:
     def _lose(self, data: bytes, written: int, error: str) -> None:
         """Keep the whole lines of a write that fell short and drop the rest."""
         whole = data.rfind(b"\n", 0, written) + 1
-        self._size += whole
         # A pipe or a device cannot be cut back, and there is nothing else to be done about it.
         with contextlib.suppress(OSError):
-            os.ftruncate(self._file, self._size)
+            os.ftruncate(self._file, os.fstat(self._file).st_size - (written - whole))
         self.dropped += data.count(b"\n", whole)
         if self._fault is None:
             log.error("%s cannot be written: %s; lines are lost from now on", self._path, error)
@@ -103,10 +104,26 @@ class JsonlSink:
             self._fault = None
 
 
-def _open(path: Path) -> int:
+def _open(path: Path, append: bool) -> int:
     try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        if append:
+            _cut_half_line(path)
+        start = 0 if append else os.O_TRUNC
+        return os.open(path, os.O_WRONLY | os.O_CREAT | start | os.O_APPEND | os.O_CLOEXEC, 0o640)
     except OSError as e:
         raise SinkError(
             f"{path} cannot be written: {e.strerror}; name a file in a folder this user may write to"
         ) from e
+
+
+def _cut_half_line(path: Path) -> None:
+    """Cut whatever stands behind the last line of a former file: it would spoil the first new one."""
+    with (
+        contextlib.suppress(FileNotFoundError),
+        os.fdopen(os.open(path, os.O_RDWR | os.O_NONBLOCK), "rb") as file,
+    ):
+        note = os.fstat(file.fileno())
+        if stat.S_ISREG(note.st_mode) and note.st_size:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                whole = content.rfind(b"\n") + 1
+            os.ftruncate(file.fileno(), whole)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
+from datetime import datetime
 
 from dms.records import Alert, Health, HealthState, Judgement, Message, Phase, Severity, Vitals
 
@@ -17,31 +18,48 @@ _LEVEL_BY_SEVERITY = {
     Severity.EMERGENCY: logging.CRITICAL,
 }
 _LEVEL_BY_HEALTH = {
-    HealthState.STARTING: logging.INFO,
     HealthState.OK: logging.INFO,
     HealthState.DEGRADED: logging.WARNING,
     HealthState.FAULT: logging.ERROR,
 }
 
 
+_YEAR_3000_S = 32_503_680_000.0
+
+
 class LogSink:
-    """Lines go to the log, or to `tell` where one is given (a terminal)."""
+    """Lines go to the log, or to `tell` where one is given (a terminal).
+
+    Args:
+        tell: takes one line.
+        epoch_offset: gives what to add to the source's clock for Unix time, or None where that is unknown;
+            where it is known, lines begin with local wall-clock time.
+        level: the least level that `tell` gets; the log has its own.
+    """
 
     name = "log"
 
-    def __init__(self, tell: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        tell: Callable[[str], None] | None = None,
+        epoch_offset: Callable[[], float | None] = lambda: None,
+        level: int = logging.INFO,
+    ) -> None:
         self._tell = tell
+        self._epoch_offset = epoch_offset
+        self._level = level
 
     def publish(self, message: Message) -> None:
         """Tell the alerts of a judgement, or a change of health; vitals only at level debug."""
+        offset_s = self._epoch_offset()
         if isinstance(message, Judgement):
             for alert in message.alerts:
                 level = logging.INFO if alert.phase is Phase.END else _LEVEL_BY_SEVERITY[alert.severity]
-                self._line(level, alert_line(alert))
+                self._line(level, alert_line(alert, offset_s))
         elif isinstance(message, Health):
-            self._line(_LEVEL_BY_HEALTH[message.state], health_line(message))
+            self._line(_LEVEL_BY_HEALTH[message.state], health_line(message, offset_s))
         else:
-            log.debug("%s", vitals_line(message))
+            self._line(logging.DEBUG, vitals_line(message, offset_s))
 
     def fault(self) -> str | None:
         """Never at fault."""
@@ -53,37 +71,41 @@ class LogSink:
     def _line(self, level: int, line: str) -> None:
         if self._tell is None:
             log.log(level, "%s", line)
-        else:
+        elif level >= self._level:
             self._tell(line)
 
 
-def alert_line(alert: Alert) -> str:
+def alert_line(alert: Alert, epoch_offset_s: float | None = None) -> str:
     """One phase of an alert, for a person."""
-    head = f"{clock(alert.captured_s)}  {alert.severity.value.upper():<9} {alert.type}"
+    head = f"{clock(alert.captured_s, epoch_offset_s)}  {alert.severity.value.upper():<9} {alert.type}"
     if alert.phase is Phase.END:
         return f"{head} ended after {alert.duration_s:.1f} s"
     verb = "continues" if alert.phase is Phase.UPDATE else "began"
-    return f"{head}: {alert.cause} ({verb} {clock(alert.onset_s)}, alert {alert.id})"
+    return f"{head}: {alert.cause} ({verb} {clock(alert.onset_s, epoch_offset_s)}, alert {alert.id})"
 
 
-def health_line(health: Health) -> str:
+def health_line(health: Health, epoch_offset_s: float | None = None) -> str:
     """A change of health, for a person."""
     causes = "".join(f"; {cause}: {detail}" for cause, detail in health.causes.items())
-    return f"{clock(health.captured_s)}  system {health.state.value.upper()}{causes}"
+    return f"{clock(health.captured_s, epoch_offset_s)}  system {health.state.value.upper()}{causes}"
 
 
-def vitals_line(vitals: Vitals) -> str:
+def vitals_line(vitals: Vitals, epoch_offset_s: float | None = None) -> str:
     """The vitals in one line."""
     return (
-        f"{clock(vitals.captured_s)}  {vitals.fps:.1f} fps, latency p50 {vitals.latency_p50_s * 1e3:.1f} ms, "
-        f"p95 {vitals.latency_p95_s * 1e3:.1f} ms, {vitals.dropped} dropped, {vitals.rss_bytes / 1e6:.0f} MB"
+        f"{clock(vitals.captured_s, epoch_offset_s)}  {vitals.fps:.1f} fps, "
+        f"latency p50 {vitals.latency_p50_s * 1e3:.1f} ms, p95 {vitals.latency_p95_s * 1e3:.1f} ms, "
+        f"{vitals.dropped} dropped, {vitals.rss_bytes / 1e6:.0f} MB"
     )
 
 
-def clock(captured_s: float) -> str:
-    """Seconds of the source's clock as `h:mm:ss.t`."""
+def clock(captured_s: float, epoch_offset_s: float | None = None) -> str:
+    """Local time as `hh:mm:ss.t` where the offset is known, else seconds of the source's clock as `h:mm:ss.t`."""
     if not math.isfinite(captured_s):
         return "-:--:--.-"
+    if epoch_offset_s is not None and 0 <= captured_s + epoch_offset_s < _YEAR_3000_S:
+        local = datetime.fromtimestamp(round(captured_s + epoch_offset_s, 1))
+        return f"{local:%H:%M:%S}.{local.microsecond // 100_000}"
     tenths = round(captured_s * 10)
     hours, rest = divmod(tenths, 36_000)
     minutes, rest = divmod(rest, 600)

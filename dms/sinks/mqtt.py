@@ -7,9 +7,11 @@ bounded outbox. The topics, their QoS and their payloads are listed in `docs/mqt
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -19,7 +21,19 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from dms.config.sinks import MqttConfig
-from dms.records import Alert, Assessment, Health, Judgement, Message, Phase, Vitals
+from dms.records import (
+    Alert,
+    Assessment,
+    DriverState,
+    Health,
+    Judgement,
+    Message,
+    Observation,
+    Phase,
+    Signal,
+    UnknownCause,
+    Vitals,
+)
 from dms.sinks import payload
 from dms.sinks.mqtt_client import connect_error, new_client, root_topic
 from dms.sinks.outbox import Outbox, Packet
@@ -69,14 +83,14 @@ class MqttSink:
         self._fault: str | None = None
         self._begun_s = time.monotonic()
         self._active: dict[str, Alert] = {}
+        self._verdict = Assessment(math.nan, DriverState.UNKNOWN)
         self._state_seq = 0
         self._event_seq = 0
         self._state_key: object = None
         self._next_state_s = 0.0
         self._dropping = False
-        self._tell_status(
-            online=True, reason="connected"
-        )  # the first lane: before all else at every connection
+        # The first lane: before all else at every connection.
+        self._tell_status(online=True, reason="connected")
         self._client = self._prepared_client()
         self._client.loop_start()
 
@@ -110,14 +124,18 @@ class MqttSink:
         return f"MQTT broker {self._broker} {fault}; {waiting} events wait, {dropped} dropped"
 
     def close(self) -> None:
-        """Hand over what is left, say `offline` and leave. Takes at most about two `CLOSE_TIMEOUT_S`."""
+        """Hand over what is left, unsay the last verdict, say `offline` and leave.
+
+        Takes at most about three `CLOSE_TIMEOUT_S`.
+        """
         if self._closed:
             return
         self._closed = True
         if self._connected:
+            self._unsay_verdict()
+            self._deliver()  # first: nothing may come after `offline`
             self._tell_status(online=False, reason="closed")
-            self._pump()
-            self._outbox.wait_empty(CLOSE_TIMEOUT_S)
+            self._deliver()
         if lost := self._outbox.events_waiting():
             log.warning("%d events could not be delivered to the MQTT broker %s", lost, self._broker)
         self._client.disconnect()
@@ -132,14 +150,29 @@ class MqttSink:
     def _tell_judgement(self, judgement: Judgement) -> None:
         for alert in judgement.alerts:
             self._tell_event(alert, judgement.assessment)
-        verdict = judgement.assessment
+        verdict = self._verdict = judgement.assessment
         key = (verdict.state, verdict.unknown_causes, *self._active)
         if key != self._state_key or self._state_due(verdict.captured_s):
             self._state_key = key
             self._next_state_s = verdict.captured_s + 1 / self._config.state_hz
-            self._state_seq += 1
-            document = payload.state(judgement, self._active.values(), self._state_seq, self._epoch_offset())
-            self._newest("state", document, retain=True)
+            self._tell_state(judgement)
+
+    def _tell_state(self, judgement: Judgement) -> None:
+        self._state_seq += 1
+        document = payload.state(judgement, self._active.values(), self._state_seq, self._epoch_offset())
+        self._newest("state", document, retain=True)
+
+    def _unsay_verdict(self) -> None:
+        """Replace the retained verdict: whoever comes later must not read it as today's."""
+        unsaid = replace(
+            self._verdict,
+            state=DriverState.UNKNOWN,
+            unknown_causes=(UnknownCause.STALE,),
+            signals={name: Signal(None) for name in self._verdict.signals},
+            gaze_source=None,
+        )
+        self._active.clear()
+        self._tell_state(Judgement(Observation(unsaid.captured_s, frame_id=-1), unsaid, (), {}))
 
     def _state_due(self, now_s: float) -> bool:
         """Due by the clock of the source; one that has jumped back (another recording) starts anew."""
@@ -198,6 +231,10 @@ class MqttSink:
                 packet.topic, packet.payload, qos=1, retain=packet.retain, properties=self._properties(packet)
             )
             self._outbox.sent(packet, info.mid)
+
+    def _deliver(self) -> None:
+        self._pump()
+        self._outbox.wait_empty(CLOSE_TIMEOUT_S)
 
     def _properties(self, packet: Packet) -> Properties | None:
         if self._client.protocol != MQTTv5:

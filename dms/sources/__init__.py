@@ -37,6 +37,14 @@ class FrameSource(Protocol):
         """
         ...
 
+    def now_s(self) -> float:
+        """The present on this source's own clock, the one `captured_s` is on; seconds.
+
+        Live: the machine's monotonic clock. A recording: the time of the frame handed out last, plus, played
+        at its pace, the time gone by since; 0 before the first frame.
+        """
+        ...
+
     def close(self) -> None:
         """Release the device or file. May be called twice."""
         ...

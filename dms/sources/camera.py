@@ -1,7 +1,7 @@
 """Live sources: a device or a network stream, read by a thread of its own that keeps the newest frame only.
 
-The thread owns the device: it opens it, stamps each frame as it arrives, and when the device dies it says so
-once and tries again until it is back.
+The thread owns the device: it opens it, stamps each frame as it arrives, and when the device dies, for
+whatever cause, it says so once and tries again until it is back. Only closing ends the thread.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
+from types import TracebackType
 from typing import Protocol
 
 import cv2
@@ -61,6 +64,7 @@ class LiveSource:
         self._newest: Frame | None = None
         self._captured = 0
         self._loss: str | None = None
+        self._cause: BaseException | None = None
         self._loss_is_news = False
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._keep_capturing, name=f"capture {name}", daemon=True)
@@ -72,15 +76,20 @@ class LiveSource:
         A loss is told at once, then again each time `timeout_s` passes without a frame.
 
         Raises:
-            SourceLost: no frame in time, the device is gone, or this source is closed.
+            SourceLost: no frame in time, the device is gone, or this source is closed; chained from what
+                ended the capture.
         """
         with self._changed:
             self._changed.wait_for(self._has_news, timeout_s)
             frame, self._newest = self._newest, None
             if frame is None:
                 self._loss_is_news = False
-                raise SourceLost(self._why_none(timeout_s))
+                raise SourceLost(self._why_none(timeout_s)) from self._cause
             return frame
+
+    def now_s(self) -> float:
+        """The machine's monotonic clock."""
+        return time.monotonic()
 
     def close(self) -> None:
         """Stop capturing and release the device."""
@@ -105,20 +114,33 @@ class LiveSource:
 
     def _keep_capturing(self) -> None:
         while not self._closed.is_set():
-            try:
-                reader = self._open_reader()
-            except SourceLost as e:
-                self._tell_lost(str(e))
-            else:
-                self._capture_from(reader)
+            with ExitStack() as attempt:
+                attempt.push(self._keep_loss)
+                self._capture()
             self._closed.wait(self._reopen_every_s)
 
-    def _capture_from(self, reader: Reader) -> None:
+    def _keep_loss(
+        self, _kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Keep whatever ended an attempt for `newest` to raise: a dead thread would be a dead camera."""
+        if error is None:
+            return False
+        # The variables of the failed attempt may hold the device, and so keep it busy.
+        traceback.clear_frames(trace)
+        if isinstance(error, SourceLost):
+            self._tell_lost(str(error), error.__cause__)
+        else:
+            why = f"{self._name} failed: {type(error).__name__}: {error}. Trying to reopen it"
+            self._tell_lost(why, error)
+        return True
+
+    def _capture(self) -> None:
+        reader = self._open_reader()
         log.info("%s: opened, %s", self._name, reader)
         try:
             self._pump(reader)
         except (cv2.error, InputError) as e:
-            self._tell_lost(f"{self._name} sends what cannot be read: {e}")
+            raise SourceLost(f"{self._name} sends what cannot be read: {e}") from e
         finally:
             reader.release()
 
@@ -126,16 +148,14 @@ class LiveSource:
         last_s = time.monotonic()
         while not self._closed.is_set():
             if not reader.grab():
-                self._tell_lost(f"{self._name} stopped sending: is it still connected? Trying to reopen it")
-                return
+                raise SourceLost(f"{self._name} stopped sending: is it still connected? Trying to reopen it")
             captured_s = time.monotonic()
             image = reader.luma()
             if image is not None:
                 last_s = captured_s
                 self._offer(captured_s, image)
             elif captured_s - last_s > self._lost_after_s:
-                self._tell_lost(f"{self._name} sends broken frames only: check cable and bandwidth")
-                return
+                raise SourceLost(f"{self._name} sends broken frames only: check cable and bandwidth")
 
     def _offer(self, captured_s: float, image: Luma) -> None:
         with self._changed:
@@ -145,21 +165,22 @@ class LiveSource:
             self._newest = Frame(self._captured, captured_s, image)
             self._captured += 1
             recovered = self._loss is not None
-            self._loss, self._loss_is_news = None, False
+            self._loss, self._cause, self._loss_is_news = None, None, False
             self._changed.notify_all()
         if recovered:
             log.info("%s: frames again", self._name)
 
-    def _tell_lost(self, why: str) -> None:
+    def _tell_lost(self, why: str, cause: BaseException | None) -> None:
         with self._changed:
             if self._closed.is_set():
                 return
             changed = self._loss != why
             self._loss_is_news = self._loss_is_news or self._loss is None
-            self._loss = why
+            self._loss, self._cause = why, cause
             self._changed.notify_all()
-        if changed:
-            log.warning("%s", why)
+        # Before the first frame `newest` tells whoever starts this; only a cause has more to say.
+        if changed and (self._captured or cause):
+            log.warning("%s", why, exc_info=cause)
 
 
 class DeviceSource(LiveSource):

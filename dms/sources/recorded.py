@@ -47,6 +47,7 @@ class RecordedSource:
         self._next_id = 0
         self._early: Shot | None = None
         self._started_s: float | None = None
+        self._last_s = 0.0
 
     def newest(self, timeout_s: float) -> Frame:
         """The next frame.
@@ -59,7 +60,14 @@ class RecordedSource:
             shot = self._next_due(timeout_s) if self._realtime else self._next()
             if (image := shot.luma()) is not None:
                 frame_id, self._next_id = self._next_id, self._next_id + 1
+                self._last_s = shot.captured_s
                 return Frame(frame_id, shot.captured_s, image)
+
+    def now_s(self) -> float:
+        """Recorded time: of the frame handed out last, or how far playing at its pace has come."""
+        if not self._realtime or self._started_s is None:
+            return self._last_s
+        return max(self._last_s, self._clock() - self._started_s)
 
     def close(self) -> None:
         """End the recording."""

@@ -52,6 +52,7 @@ class SimulatedSource:
         self._clock, self._sleep = clock, sleep
         self._start_s: float | None = None
         self._next = 0
+        self._last_s = 0.0
 
     def newest(self, timeout_s: float) -> Frame:
         """The next frame, or when live the present one; waits at most until it is due.
@@ -65,9 +66,14 @@ class SimulatedSource:
         moment_s = self._next / self._script.fps
         image, self.truth = self._driver.render(moment_s)
         luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
-        frame = Frame(id=self._next, captured_s=start_s + moment_s, image=luma)
+        self._last_s = start_s + moment_s
+        frame = Frame(id=self._next, captured_s=self._last_s, image=luma)
         self._next += 1
         return frame
+
+    def now_s(self) -> float:
+        """The monotonic clock when live, else the script time of the frame handed out last."""
+        return self._clock() if self.live else self._last_s
 
     def _wait(self) -> float:
         """Let the next frame come due and pass over those that are gone by; returns the start of the script.

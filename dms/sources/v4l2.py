@@ -115,7 +115,9 @@ def _set_up(capture: cv2.VideoCapture, config: SourceConfig) -> str:
         capture.set(cv2.CAP_PROP_FPS, config.fps)
         if capture.get(cv2.CAP_PROP_FPS) >= config.fps - 1:
             break
-    return int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1")
+    code = int(capture.get(cv2.CAP_PROP_FOURCC))
+    # OpenCV answers -1 or 0 where the driver does not say.
+    return code.to_bytes(4, "little").decode("latin-1") if code > 0 else "unknown format"
 
 
 def raw_luma(buffer: NDArray[np.uint8], fourcc: str, height: int, width: int) -> Luma | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
-from dms.records import FrameState
+from dms.errors import EngineError
+from dms.records import FrameState, Observation
 
 
 class Stage(Protocol):
@@ -15,3 +17,8 @@ class Stage(Protocol):
     def run(self, state: FrameState) -> FrameState:
         """Return the state with this stage's own field filled (None where nothing was found)."""
         ...
+
+
+def with_fault(seen: Observation, stage: str, error: EngineError) -> Observation:
+    """The observation with a note that `stage` failed on this frame."""
+    return replace(seen, faults={**seen.faults, stage: str(error)})

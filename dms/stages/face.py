@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from dms.backends import Arrays, Backend
 from dms.config import TrackingConfig
 from dms.engines.contract import CONTRACTS, STRIDES
+from dms.errors import EngineError
 from dms.records import Box, Face, FrameState, Observation
+from dms.stages import with_fault
 from dms.stages.tensors import Letterbox, landmark_box, letterbox
 
 SAME_FACE_IOU = 0.3
@@ -82,10 +84,14 @@ class FaceStage:
     def run(self, state: FrameState) -> FrameState:
         """Follow the track; detect when due and settle between the two."""
         track = self._track(state.previous, state.frame.captured_s)
-        face = track
-        if self.name in state.due:
-            face = self._settle(track, self._detect(state))
-        return replace(state, seen=replace(state.seen, face=face))
+        if self.name not in state.due:
+            return replace(state, seen=replace(state.seen, face=track))
+        try:
+            found = self._detect(state)
+        except EngineError as e:
+            # A face that is followed is followed on; only a lost one cannot be found again.
+            return replace(state, seen=replace(with_fault(state.seen, self.name, e), face=track))
+        return replace(state, seen=replace(state.seen, face=self._settle(track, found)))
 
     def _track(self, previous: Observation | None, now_s: float) -> Face | None:
         if previous is None or previous.eyes is None:

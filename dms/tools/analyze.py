@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 from dms.app import judge_recording
 from dms.config import Config
-from dms.errors import InputError
+from dms.errors import InputError, SinkError
 from dms.files import require_folder, write_atomically
-from dms.records import Frame, Judgement
+from dms.records import Alert, Frame, Judgement, Phase
 from dms.sinks import Sink
 from dms.sinks.jsonl import JsonlSink
 from dms.sources import open_source
@@ -35,27 +35,50 @@ def analyze(
     in; `progress` is told the recorded seconds judged so far.
 
     Raises:
-        InputError: the recording is missing, unreadable or no recording.
+        InputError: the recording is missing, unreadable or no recording, or an output cannot be written or
+            would overwrite the recording or another output.
+        SinkError: lines of `out` were lost, because the disk is full for instance.
     """
-    if summary:
-        require_folder(summary)
+    _require_outputs(recording, [path for path in (out, summary, overlay) if path])
     source_config = config.source.model_copy(update={"uri": recording, "realtime": False})
     with ExitStack() as stack:
         source = stack.enter_context(closing(open_source(source_config)))
         if source.live:
             raise InputError(f"{recording} never ends: a live source is watched with `dms run`")
-        sinks: list[Sink] = []
-        if out:
-            sinks.append(stack.enter_context(closing(JsonlSink(out))))
+        lines = stack.enter_context(closing(JsonlSink(out))) if out else None
+        sinks: list[Sink] = [lines] if lines else []
+        active: dict[str, Alert] = {}
         video = stack.enter_context(closing(OverlayWriter(overlay, source.fps))) if overlay else None
 
         def observe(frame: Frame, judgement: Judgement) -> None:
             if video:
-                video.write(draw(frame.image, judgement))
+                _follow(active, judgement.alerts)
+                video.write(draw(frame.image, judgement, list(active.values())))
             if progress:
                 progress(frame.captured_s)
 
         result = judge_recording(config, source, sinks, observe)
     if summary:
         write_atomically(summary, json.dumps(result.to_dict(), indent=2) + "\n")
+    if lines and (fault := lines.fault()):
+        raise SinkError(fault)
     return result
+
+
+def _follow(active: dict[str, Alert], changes: Sequence[Alert]) -> None:
+    """Keep the alerts that stand, by id, in their latest phase."""
+    for alert in changes:
+        active[alert.id] = alert
+        if alert.phase is Phase.END:
+            del active[alert.id]
+
+
+def _require_outputs(recording: str, outputs: Sequence[Path]) -> None:
+    taken = {Path(recording).resolve()}
+    for path in outputs:
+        require_folder(path)
+        if path.resolve() in taken:
+            raise InputError(f"{path} is given twice: each output needs a file of its own, not the input's")
+        if path.is_dir():
+            raise InputError(f"cannot write {path}: it is a folder")
+        taken.add(path.resolve())

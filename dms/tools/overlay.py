@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -21,7 +21,6 @@ from dms.records import (
     Face,
     Judgement,
     Luma,
-    Phase,
     Severity,
     Signal,
 )
@@ -120,12 +119,13 @@ _VISIBLE_ABOVE = 0.5
 _OPEN_ABOVE = 0.15
 
 
-def draw(image: Luma | Image, judgement: Judgement) -> Image:
+def draw(image: Luma | Image, judgement: Judgement, active: Sequence[Alert] = ()) -> Image:
     """A BGR copy of the picture with everything known about it drawn in.
 
     Args:
         image: (height, width) luma or (height, width, 3) BGR.
         judgement: of this very picture; what it does not know is not drawn.
+        active: the alerts that stand, each in its latest phase.
 
     Returns:
         (height, width, 3) uint8.
@@ -142,7 +142,8 @@ def draw(image: Luma | Image, judgement: Judgement) -> Image:
         _draw_eyes(canvas, seen.eyes, seen.face.box if seen.face else None)
     _draw_state(canvas, judgement, color)
     _draw_timing(canvas, judgement)
-    _draw_alerts(canvas, judgement.alerts, _draw_signals(canvas, judgement.assessment.signals))
+    bottom = _draw_signals(canvas, judgement.assessment.signals)
+    _draw_alerts(canvas, active, judgement.observation.captured_s, bottom)
     return canvas.image
 
 
@@ -280,9 +281,8 @@ def _draw_bar(canvas: Canvas, x: float, y: float, width: float, share: float | N
         canvas.fill(x, y, x + width * min(share, 1.0), y + canvas.px(3), color)
 
 
-def _draw_alerts(canvas: Canvas, alerts: tuple[Alert, ...], bottom: float) -> None:
-    """Banners stacked upwards from the strip, the most severe lowest; ended alerts are gone."""
-    active = [alert for alert in alerts if alert.phase is not Phase.END]
+def _draw_alerts(canvas: Canvas, active: Sequence[Alert], now_s: float, bottom: float) -> None:
+    """Banners stacked upwards from the strip, the most severe lowest."""
     u = canvas.unit
     for alert in sorted(active, key=lambda a: _SEVERITIES.index(a.severity), reverse=True):
         top = bottom - 23 * u
@@ -292,6 +292,7 @@ def _draw_alerts(canvas: Canvas, alerts: tuple[Alert, ...], bottom: float) -> No
         tag = canvas.text_width(label, 7.5, bold=True) + 16 * u
         canvas.fill(0, top, tag, bottom - u, color)
         canvas.text(label, 8 * u, top + 15 * u, 7.5, DARK, bold=True)
-        told = canvas.fitted(f"{alert.cause}  ({_seconds(alert.duration_s)})", canvas.width - tag - 16 * u, 8)
+        text = f"{alert.cause}  ({_seconds(now_s - alert.onset_s)})"
+        told = canvas.fitted(text, canvas.width - tag - 16 * u, 8)
         canvas.text(told, tag + 8 * u, top + 15 * u, 8, WHITE)
         bottom = top

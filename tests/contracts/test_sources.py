@@ -87,6 +87,21 @@ def test_frames_are_luma_in_order_of_their_times(source):
         assert not np.shares_memory(earlier.image, later.image)
 
 
+def test_the_present_is_on_the_clock_of_the_frames(source):
+    presents = []
+    for _ in range(3):
+        frame = source.newest(TIMEOUT_S)
+        presents.append(source.now_s())
+        assert 0 <= presents[-1] - frame.captured_s < TIMEOUT_S
+    assert presents == sorted(presents)
+
+
+def test_the_present_of_an_unpaced_recording_is_its_last_frame(recording):
+    assert recording.now_s() == 0
+    for _ in range(3):
+        assert recording.newest(TIMEOUT_S).captured_s == recording.now_s()
+
+
 def test_closing_twice_is_fine_and_then_there_are_no_frames(source):
     source.newest(TIMEOUT_S)
     source.close()

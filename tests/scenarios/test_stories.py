@@ -251,3 +251,37 @@ def test_another_driver_is_learned_from_the_start():
     last = judge(story, CONFIG)[-1]
     assert UnknownCause.CALIBRATING in last.unknown_causes
     assert last.calibration < 0.1
+
+
+def judged_with(change, seconds=10.0):
+    """The last judgement of an attentive driver whose observations are changed after a calm start."""
+    story = Story(start_s=0.0).attentive(10 + seconds)
+    assessor = Assessor(CONFIG)
+    last = None
+    for seen in story.observations():
+        last = assessor.update(change(seen) if seen.captured_s > 10 else seen)
+    return last
+
+
+def test_a_detector_that_fails_is_stale_not_an_empty_seat():
+    broken = {"face": "NaN"}
+    last = judged_with(lambda seen: replace(seen, face=None, eyes=None, faults=broken))
+    assert (last.state, last.unknown_causes) == (DriverState.UNKNOWN, (UnknownCause.STALE,))
+    assert last.signals["no_face_s"].value is None
+
+
+def test_a_box_in_which_no_face_is_present_is_no_face():
+    last = judged_with(lambda seen: replace(seen, eyes=None))
+    assert (last.state, last.unknown_causes) == (DriverState.UNKNOWN, (UnknownCause.NO_FACE,))
+    assert last.signals["no_face_s"].value == pytest.approx(10, abs=0.1)
+
+
+@pytest.mark.parametrize("part", ["fatigue", "distraction"])
+def test_a_dead_secondary_engine_is_told_as_a_cause(part):
+    last = judged_with(lambda seen: replace(seen, **{part: None}, faults={part: "NaN"}))
+    assert last.unknown_causes == (UnknownCause.STALE,)
+
+
+def test_phone_use_is_not_counted_while_unseen():
+    story = Story().attentive(10).phone(1).no_face(10).phone(1).attentive(5)
+    assert "distraction.phone" not in started(story)

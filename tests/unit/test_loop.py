@@ -49,6 +49,9 @@ class CameraOnClock(ScriptedSource):
         self._clock.advance(max(0.0, frame.captured_s - self._clock()))
         return frame
 
+    def now_s(self) -> float:
+        return self._clock()
+
 
 class Rig:
     """A loop over scripted frames, with everything it told."""
@@ -130,12 +133,20 @@ def test_a_lost_camera_is_unknown_at_once_degraded_soon_and_well_when_it_is_back
         (HealthState.OK, ""),
     ]
     told_s = [m.captured_s for m in rig.sink.messages if isinstance(m, Health)]
-    assert told_s[1] == pytest.approx(3.0)  # last frame at 1.0 s, lost after 2 s
+    assert told_s[1] == pytest.approx(3.2)  # last frame at 1.0 s, lost after 2 s, told within 0.25 s
     blind = [j for j in rig.judgements() if j.observation.frame_id < 0]
     assert len(blind) == 12
     assert all(j.assessment.state is DriverState.UNKNOWN for j in blind)
     assert UnknownCause.STALE in blind[-1].assessment.unknown_causes
     assert rig.beats == 31 + 12 + 3
+
+
+def test_a_frame_that_was_under_way_does_not_turn_time_back() -> None:
+    late = Frame(40, 1.0 + 0.25 - 0.01, np.full((36, 64), 100, np.uint8))
+    rig = Rig([*frames(0, 31), LOST, late, *frames(41, 45)], live=True)
+    rig.loop.run()
+    times = [j.observation.captured_s for j in rig.judgements()]
+    assert times == sorted(times)
 
 
 def test_a_hiccup_of_the_camera_is_no_degradation() -> None:
@@ -190,3 +201,19 @@ def test_stop_ends_the_run_at_once() -> None:
     rig.stop = True
     rig.loop.run()
     assert not rig.sink.messages
+
+
+def test_latency_of_a_camera_is_counted_from_the_capture() -> None:
+    rig = Rig(frames(0, 40), live=True)
+    rig.clock.advance(0.3)  # the frames are up to 0.3 s old when they come
+    rig.loop.run()
+    vitals = [m for m in rig.sink.messages if isinstance(m, Vitals)]
+    assert vitals[0].latency_p95_s == pytest.approx(0.3, abs=0.05)
+
+
+def test_vitals_go_on_while_the_camera_is_lost() -> None:
+    rig = Rig([*frames(0, 31), *[LOST] * 20], live=True)
+    rig.loop.run()
+    vitals = [m for m in rig.sink.messages if isinstance(m, Vitals)]
+    assert len(vitals) >= 4
+    assert vitals[-1].fps < vitals[0].fps

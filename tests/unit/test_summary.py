@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from dms.records import (
     Severity,
     UnknownCause,
 )
-from dms.summary import SummarySink
+from dms.summary import MAX_ALERTS, SummarySink
 
 
 def judgement(frame_id: int, captured_s: float, state: DriverState, *alerts: Alert) -> Judgement:
@@ -67,3 +68,19 @@ def test_the_summary_is_plain_json_and_readable_text() -> None:
 def test_nothing_seen_is_nothing_available() -> None:
     total = SummarySink().summary(0, 0.0)
     assert (total.frames, total.availability, total.fps, total.face_share) == (0, 0.0, 0.0, 0.0)
+
+
+def test_a_long_run_keeps_the_last_alerts_and_counts_all() -> None:
+    sink = SummarySink()
+    for i in range(MAX_ALERTS + 5):
+        one = alert(Phase.START, "fatigue.yawn", Severity.INFO, 2.5, "Yawning.")
+        sink.publish(judgement(i, i * 0.1, DriverState.ATTENTIVE, replace(one, id=f"a-{i}")))
+    total = sink.summary(0, 1.0)
+    assert total.alert_count == MAX_ALERTS + 5
+    assert [total.alerts[0].id, len(total.alerts)] == ["a-5", MAX_ALERTS]
+
+
+def test_a_run_that_was_stopped_says_so() -> None:
+    total = SummarySink().summary(0, 1.0, interrupted=True)
+    assert total.to_dict()["interrupted"] is True
+    assert str(total).startswith("stopped before the end")

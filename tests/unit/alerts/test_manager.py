@@ -1,8 +1,9 @@
 import pytest
 
 from dms.alerts import AlertManager, Profile
+from dms.alerts.manager import under_alerts
 from dms.assess import SIGNALS
-from dms.records import Assessment, DriverState, Phase, Severity, Signal
+from dms.records import Alert, Assessment, DriverState, Phase, Severity, Signal
 
 ROAD = {"severity": "warning", "chain": "road", "source": "a test", "cause": "{off_road_s:.1f} s"}
 PROFILE = Profile.model_validate(
@@ -132,3 +133,18 @@ def test_the_end_of_a_run_ends_its_alerts_once():
     )
     assert manager.close(9.5) == ()
     assert manager.active == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity", "state"),
+    [
+        ("distraction.phone", Severity.WARNING, DriverState.DISTRACTED),
+        ("fatigue.microsleep", Severity.URGENT, DriverState.DROWSY),
+        ("fatigue.yawn", Severity.INFO, DriverState.ATTENTIVE),
+        ("sensor.eyes_unreadable", Severity.WARNING, DriverState.ATTENTIVE),
+    ],
+)
+def test_nobody_is_attentive_while_a_warning_about_him_stands(kind, severity, state):
+    standing = Alert("a-1", kind, Phase.START, severity, 0.0, 1.0, 1.0, "cause", {}, "test")
+    assert under_alerts(DriverState.ATTENTIVE, [standing]) is state
+    assert under_alerts(DriverState.UNKNOWN, [standing]) is DriverState.UNKNOWN

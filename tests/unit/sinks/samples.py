@@ -86,11 +86,10 @@ def judgement(captured_s=11.5, frame_id=345, state=DriverState.ATTENTIVE, alerts
 def blind(captured_s=20.0):
     """What is judged when the camera is lost."""
     return Judgement(
-        observation=Observation(captured_s, frame_id=-1),
+        observation=Observation(captured_s, frame_id=-1, faults={"eyes": "NaN came out"}),
         assessment=Assessment(captured_s, DriverState.UNKNOWN, (UnknownCause.NO_FACE,)),
         alerts=(),
         stage_s={},
-        faults={"eyes": "NaN came out"},
     )
 
 

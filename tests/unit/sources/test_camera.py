@@ -1,5 +1,8 @@
+import logging
 import queue
 import threading
+import time
+import weakref
 
 import numpy as np
 import pytest
@@ -24,6 +27,8 @@ class ScriptedReader:
 
     def grab(self):
         self.item = self.script.get(timeout=TIMEOUT_S)
+        if isinstance(self.item, Exception):
+            raise self.item
         return self.item is not DIES
 
     def luma(self):
@@ -115,6 +120,74 @@ def test_the_capture_thread_has_a_name_and_ends(camera, reader):
     reader.script.put(DIES)
     camera.close()
     assert "capture cam" not in [thread.name for thread in threading.enumerate()]
+
+
+class Device:
+    pass
+
+
+def test_an_unforeseen_error_in_opening_is_a_loss_and_it_is_opened_again(reader, caplog):
+    held = []
+
+    def open_reader():
+        if held:
+            return reader
+        device = Device()
+        held.append(weakref.ref(device))
+        raise OverflowError("can't convert negative int to unsigned")
+
+    camera = LiveSource("cam", open_reader, SourceConfig(lost_after_s=0.2, reopen_every_s=0.05))
+    with pytest.raises(SourceLost, match="cam failed: OverflowError: can't convert") as caught:
+        camera.newest(TIMEOUT_S)
+    assert isinstance(caught.value.__cause__, OverflowError)
+    assert held[0]() is None, "the failed attempt still holds its device"
+    reader.send(7)
+    assert first_after_loss(camera).image[0, 0] == 7
+    reader.script.put(DIES)
+    camera.close()
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), ValueError("what is this")])
+def test_an_unforeseen_error_in_reading_is_a_loss_and_it_is_opened_again(error):
+    first, second = ScriptedReader(), ScriptedReader()
+    readers = iter([first, second])
+    camera = LiveSource("cam", lambda: next(readers), SourceConfig(**FAST))
+    first.send(1)
+    camera.newest(TIMEOUT_S)
+    first.script.put(error)
+    with pytest.raises(SourceLost, match=str(error)) as caught:
+        camera.newest(TIMEOUT_S)
+    assert caught.value.__cause__ is error
+    assert first.released.is_set()
+    second.send(2)
+    assert first_after_loss(camera).image[0, 0] == 2
+    with pytest.raises(SourceLost, match="sent no frame") as caught:
+        camera.newest(0.01)
+    assert caught.value.__cause__ is None
+    second.script.put(DIES)
+    camera.close()
+
+
+def test_the_present_is_the_monotonic_clock(camera):
+    before_s = time.monotonic()
+    assert before_s <= camera.now_s() <= time.monotonic()
+
+
+def test_only_a_loss_after_the_first_frame_is_logged(camera, reader, caplog):
+    with caplog.at_level(logging.WARNING):
+        missing = DeviceSource(SourceConfig(uri="/dev/video97", **FAST))
+        with pytest.raises(SourceLost):
+            missing.newest(TIMEOUT_S)
+        missing.close()
+        assert not caplog.records
+        reader.send(1)
+        camera.newest(TIMEOUT_S)
+        reader.script.put(DIES)
+        with pytest.raises(SourceLost):
+            camera.newest(TIMEOUT_S)
+        camera.close()
+    assert "cam stopped sending" in caplog.text
 
 
 def test_closing_wakes_whoever_waits(camera, reader):

@@ -74,6 +74,29 @@ def test_a_gap_longer_than_the_patience_is_a_loss_and_the_frame_still_comes():
     assert clock.now_s == pytest.approx(103.0)
 
 
+def test_the_present_of_a_paced_recording_is_recorded_time_gone_by():
+    source, clock, _ = play([5.0, 8.0])
+    assert source.now_s() == 0
+    assert source.newest(0.25).captured_s == source.now_s() == 5.0
+    presents = []
+    for _ in range(3):
+        with pytest.raises(SourceLost):
+            source.newest(0.25)
+        presents.append(source.now_s())
+    assert presents == pytest.approx([5.25, 5.5, 5.75])
+    assert source.newest(3.0).captured_s == source.now_s() == 8.0
+    clock.now_s += 0.05
+    assert source.now_s() == pytest.approx(8.05)
+
+
+def test_an_unpaced_recording_never_waits():
+    source, clock, _ = play([0.0, 3600.0], realtime=False)
+    source.newest(0.0)
+    clock.now_s += 60
+    assert source.now_s() == 0.0
+    assert source.newest(0.0).captured_s == source.now_s() == 3600.0
+
+
 def test_a_recording_that_is_all_late_ends():
     source, clock, _ = play([0.0, 0.1, 0.2])
     source.newest(1.0)

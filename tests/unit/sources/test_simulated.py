@@ -61,6 +61,18 @@ def test_live_passes_over_what_went_by_and_counts_it(script):
     assert source.dropped == 3
 
 
+def test_the_present_is_the_clock_when_live_and_else_script_time(script):
+    clock = Clock()
+    live = SimulatedSource(script, realtime=True, clock=clock, sleep=clock.sleep)
+    live.newest(1.0)
+    clock.now_s += 0.07
+    assert live.now_s() == clock.now_s
+    unpaced = SimulatedSource(script, clock=clock)
+    for _ in range(2):
+        unpaced.newest(1.0)
+    assert unpaced.now_s() == pytest.approx(0.1)
+
+
 def test_closed_twice_is_over(script):
     source = SimulatedSource(script)
     source.close()

@@ -130,6 +130,18 @@ def test_an_unknown_format_is_left_to_opencv():
     assert reader.luma()[0, 0] == 77
 
 
+@pytest.mark.parametrize("code", [-1.0, 0.0])
+def test_a_format_the_driver_does_not_tell_is_left_to_opencv(code):
+    class Silent(ScriptedDevice):
+        def get(self, prop):
+            return code if prop == cv2.CAP_PROP_FOURCC else super().get(prop)
+
+    device = Silent({"YUYV": 30})
+    reader = V4l2Reader(device, SourceConfig(width_px=WIDTH, height_px=HEIGHT))
+    assert str(reader) == "unknown format 640x360 at 30 fps, converted"
+    assert device.props[cv2.CAP_PROP_CONVERT_RGB] == 1
+
+
 def test_an_unexpected_layout_falls_back_to_conversion():
     bgr = np.full((HEIGHT, WIDTH, 3), 77, np.uint8)
     device = ScriptedDevice({"YUYV": 30}, [np.zeros((1, 5), np.uint8), bgr])

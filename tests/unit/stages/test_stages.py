@@ -7,6 +7,7 @@ from dms import landmarks as lm
 from dms.backends.scripted import ScriptedBackend
 from dms.config import TrackingConfig
 from dms.engines.contract import ACTIVITIES, CONTRACTS, FATIGUE_STATES
+from dms.errors import EngineOutputError
 from dms.records import Box, Direction, Eye, Eyes, Face, Frame, FrameState, Observation
 from dms.stages.distraction import DistractionStage
 from dms.stages.eyes import EyesStage
@@ -109,6 +110,20 @@ def test_a_track_outlives_a_detector_that_sees_nothing() -> None:
     face = face_stage().run(state(due="face", previous=previous)).seen.face
     assert face is not None
     assert face.tracked
+
+
+def test_a_broken_detector_is_told_and_leaves_a_track_alone() -> None:
+    def broken(_: object) -> dict[str, np.ndarray]:
+        raise EngineOutputError("engine face: output score holds NaN or infinity")
+
+    stage = FaceStage(ScriptedBackend("face", broken), TrackingConfig())
+    followed = stage.run(state(due="face", previous=Observation(1.4, 6, eyes=eyes_at(Box(1, 1, 9, 9))))).seen
+    assert followed.face is not None
+    assert followed.face.tracked
+    assert "NaN" in followed.faults["face"]
+    lost = stage.run(state(due="face")).seen
+    assert lost.face is None
+    assert "NaN" in lost.faults["face"]
 
 
 def test_decode_suppresses_doubles() -> None:

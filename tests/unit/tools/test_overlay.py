@@ -77,7 +77,7 @@ def changed(one, other):
 @pytest.mark.parametrize(("height", "width"), [*SIZES, (16, 16), (4320, 7680), (33, 17)])
 def test_any_size_is_drawn_and_the_picture_stays(height, width):
     image = np.full((height, width), 90, np.uint8)
-    drawn = draw(image, judgement(height, width, alerts=(alert(Severity.URGENT),)))
+    drawn = draw(image, judgement(height, width), [alert(Severity.URGENT)])
     assert drawn.shape == (height, width, 3)
     assert drawn.dtype == np.uint8
     assert (image == 90).all()
@@ -103,7 +103,7 @@ def test_the_state_is_told_by_its_colour(state):
 def test_an_alert_is_told_by_its_colour_and_an_ended_one_is_not(severity):
     blank = np.full((360, 640), 90, np.uint8)
     banner = slice(295, 322)
-    running = draw(blank, dataclasses.replace(NOTHING_SEEN, alerts=(alert(severity),)))
+    running = draw(blank, NOTHING_SEEN, [alert(severity)])
     ended = draw(blank, dataclasses.replace(NOTHING_SEEN, alerts=(alert(severity, phase=Phase.END),)))
     assert has_color(running[banner], SEVERITY_COLORS[severity])
     np.testing.assert_array_equal(ended, draw(blank, NOTHING_SEEN))
@@ -112,14 +112,14 @@ def test_an_alert_is_told_by_its_colour_and_an_ended_one_is_not(severity):
 def test_the_worst_alert_is_next_to_the_signals():
     blank = np.full((360, 640), 90, np.uint8)
     both = (alert(Severity.EMERGENCY), alert(Severity.INFO))
-    drawn = draw(blank, dataclasses.replace(NOTHING_SEEN, alerts=both))
+    drawn = draw(blank, NOTHING_SEEN, both)
     assert has_color(drawn[305:315, :8], SEVERITY_COLORS[Severity.EMERGENCY])
     assert has_color(drawn[282:292, :8], SEVERITY_COLORS[Severity.INFO])
 
 
 def test_a_long_cause_stays_inside_the_picture():
     blank = np.full((360, 640), 90, np.uint8)
-    drawn = draw(blank, dataclasses.replace(NOTHING_SEEN, alerts=(alert(Severity.INFO, "closed " * 60),)))
+    drawn = draw(blank, NOTHING_SEEN, [alert(Severity.INFO, "closed " * 60)])
     assert not has_color(drawn[300:320, -8:], (245, 245, 245), 60)
 
 
@@ -157,7 +157,7 @@ def test_a_gauge_shows_its_signal(gauge):
 def test_unknown_causes_and_faults_are_told():
     blank = np.full((360, 640), 90, np.uint8)
     assessment = Assessment(1.0, DriverState.UNKNOWN, (UnknownCause.NO_FACE,), calibration=0.4)
-    told = draw(blank, Judgement(Observation(1.0, 1), assessment, (), {}, {"eyes": "NaN"}))
+    told = draw(blank, Judgement(Observation(1.0, 1, faults={"eyes": "NaN"}), assessment, (), {}))
     assert changed(told, draw(blank, NOTHING_SEEN))[35:50, :200].any()
 
 
