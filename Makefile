@@ -35,7 +35,7 @@ fmt: $(VENV)/.dev-ready ## Format, and repair what can be repaired.
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-config: $(VENV)/.dev-ready ## Write configs/default.yaml anew from the models in dms/config.py.
+config: $(VENV)/.dev-ready ## Write configs/default.yaml anew from the models in dms/config.
 	$(BIN)/dms config show --default > configs/default.yaml.new
 	mv configs/default.yaml.new configs/default.yaml
 

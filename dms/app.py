@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -129,14 +130,14 @@ def _judge(
         heartbeat=heartbeat,
         observer=observer,
     ).run()
-    return totals.summary(source.dropped, time.perf_counter() - begun_s, interrupted=stop())
+    return totals.summary(source.dropped, time.perf_counter() - begun_s, interrupted=stop() and not source.live)
 
 
 def _sinks(config: Config, source: FrameSource, tell: Callable[[str], None]) -> Iterator[Sink]:
     epoch_offset = _epoch_offset if source.live else lambda: None
-    yield LogSink(tell)
+    yield LogSink(tell, epoch_offset, logging.getLevelName(config.sinks.log.level.upper()))
     if config.sinks.jsonl.path:
-        yield JsonlSink(Path(config.sinks.jsonl.path), epoch_offset)
+        yield JsonlSink(Path(config.sinks.jsonl.path), epoch_offset, append=True)
     if config.sinks.mqtt.enabled:
         yield MqttSink(config.sinks.mqtt, _origin(config), epoch_offset)
 
@@ -165,7 +166,7 @@ def _epoch_offset() -> float:
 def _start_demo_broker(config: Config, stack: ExitStack) -> None:
     mqtt = config.sinks.mqtt
     if mqtt.enabled and mqtt.demo_broker:
-        broker = DemoBroker.start_if_none(mqtt.host, mqtt.port)
+        broker = DemoBroker.start_if_none(mqtt)
         if broker is not None:
             stack.enter_context(closing(broker))
 

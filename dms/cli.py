@@ -173,8 +173,8 @@ def watch(
     mqtt = _load(configs, [*overrides, *more]).sinks.mqtt
     import threading
 
-    from dms.watch import JsonScreen, Screen
     from dms.watch import watch as follow
+    from dms.watch_screen import JsonScreen, Screen
 
     screen = JsonScreen(sys.stdout, sys.stderr) if as_json else Screen(sys.stdout, live=sys.stdout.isatty())
     follow(mqtt, vehicle, screen, threading.Event())

@@ -89,7 +89,8 @@ async def _start(host: str, port: int) -> tuple[Broker, asyncio.Server]:
         from amqtt.broker import Broker  # heavy, and an optional extra
     except ImportError as e:
         raise SinkError(
-            f"{e}; install it (pip install '.[demo]' in the source folder) or start a broker such as mosquitto"
+            f"{e}; install it (pip install '.[demo]' in the source folder) "
+            "or start a broker such as mosquitto"
         ) from e
     _quiet_libraries()
     broker = Broker(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -24,11 +24,10 @@ _COLOUR_BY_SEVERITY = {"info": "cyan", "warning": "yellow", "urgent": "red", "em
 
 def state_line(document: Mapping[str, Any]) -> str:
     """A `dms.state/1` document in one line."""
-    state = text(document.get("state"))
     causes = ", ".join(text(c) for c in _sequence(document.get("unknown_causes")))
     alerts = ", ".join(text(a.get("type")) for a in _sequence(document.get("alerts")) if isinstance(a, dict))
     parts = [
-        click.style(f"{state.upper():<12}", fg=_COLOUR_BY_STATE.get(state), bold=True),
+        state_word(document, width=12),
         f"cannot judge: {causes}" if causes else "",
         f"eyes {_openness(document)}",
         f"head {_degrees(document.get('head'))}",
@@ -38,13 +37,21 @@ def state_line(document: Mapping[str, Any]) -> str:
     return "  ".join(part for part in parts if part)
 
 
+def state_word(document: Mapping[str, Any], width: int = 0) -> str:
+    """The verdict of a `dms.state/1` document."""
+    state = text(document.get("state"))
+    return click.style(f"{state.upper():<{width}}", fg=_COLOUR_BY_STATE.get(state), bold=True)
+
+
 def event_line(document: Mapping[str, Any]) -> str:
     """A `dms.event/1` document in one line."""
     severity, phase = text(document.get("severity")), text(document.get("phase"))
-    when = text(document.get("ts") or f"{_number(document.get('t_detect')):.1f} s")
+    duration_s = _number(document.get("duration_s"))
+    # Where nobody knows the date, the time of this phase on the clock of the source.
+    when = text(document.get("ts") or f"{_number(document.get('t_onset')) + duration_s:.1f} s")
     type_ = text(document.get("type"))
     if phase == "end":
-        return f"{when}  {'ended':<9} {type_} after {_number(document.get('duration_s')):.1f} s"
+        return f"{when}  {'ended':<9} {type_} after {duration_s:.1f} s"
     head = click.style(f"{severity.upper():<9} {type_}", fg=_COLOUR_BY_SEVERITY.get(severity), bold=True)
     return f"{when}  {head}: {text(document.get('cause'))}"
 
@@ -100,10 +107,13 @@ def clean(raw: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in raw)[:MAX_LENGTH]
 
 
-def parse(raw: str) -> dict[str, Any] | None:
-    """The JSON object in `raw`, or None when it is none."""
+def parse(raw: str, parse_int: Callable[[str], float] = float) -> dict[str, Any] | None:
+    """The JSON object in `raw`, or None when it is none.
+
+    Whole numbers become floats unless told otherwise: a huge one would not fit a float later.
+    """
     try:
-        document = json.loads(raw, parse_int=float)  # a huge integer would not fit a float later
+        document = json.loads(raw, parse_int=parse_int)
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None

@@ -100,7 +100,7 @@ def vitals_line(vitals: Vitals, epoch_offset_s: float | None = None) -> str:
 
 
 def clock(captured_s: float, epoch_offset_s: float | None = None) -> str:
-    """Local time as `hh:mm:ss.t` where the offset is known, else seconds of the source's clock as `h:mm:ss.t`."""
+    """Local time as `hh:mm:ss.t` where the offset is known, else the source's own clock as `h:mm:ss.t`."""
     if not math.isfinite(captured_s):
         return "-:--:--.-"
     if epoch_offset_s is not None and 0 <= captured_s + epoch_offset_s < _YEAR_3000_S:

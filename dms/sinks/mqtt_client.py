@@ -47,9 +47,14 @@ def new_client(config: MqttConfig, client_id: str) -> Client:
     return client
 
 
+def prefix_topic(config: MqttConfig) -> str:
+    """The topic below which all vehicles are."""
+    return config.prefix.strip("/")
+
+
 def root_topic(config: MqttConfig) -> str:
     """The topic all of one vehicle's topics begin with."""
-    return f"{config.prefix.strip('/')}/{config.vehicle}"
+    return f"{prefix_topic(config)}/{config.vehicle}"
 
 
 def is_loopback(host: str) -> bool:

@@ -59,7 +59,7 @@ def streamed(server):
 
 
 def opened(**config):
-    source = open_source(SourceConfig(**config))
+    source = open_source(SourceConfig(**{"realtime": False, **config}))
     yield source
     source.close()
 

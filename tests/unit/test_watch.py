@@ -2,12 +2,14 @@ import io
 import json
 import threading
 
+import click
 import pytest
 
 from dms.config.sinks import MqttConfig
 from dms.records import Phase
 from dms.sinks import payload
-from dms.watch import STALE_AFTER_S, _Item, _JsonScreen, _Screen, watch
+from dms.watch import watch
+from dms.watch_screen import STALE_AFTER_S, Item, JsonScreen, Screen
 from dms.watch_text import MAX_LENGTH, clean, event_line, health_line, parse, state_line
 from tests.unit.sinks import samples
 
@@ -19,8 +21,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def item(topic, document, retained=False):
-    return _Item(topic, payload.encode(document) if isinstance(document, dict) else document, retained)
+def item(name, document, retained=False, vehicle="truck-7"):
+    raw = payload.encode(document) if isinstance(document, dict) else document
+    return Item(f"dms/v1/{vehicle}/{name}", vehicle, name, raw, retained)
 
 
 def state(judged=None, active=(), **keywords):
@@ -32,33 +35,33 @@ def event(**changes):
     return item("event/a/b", payload.event(samples.alert(**changes), judged.assessment, 1, None, ORIGIN))
 
 
-def status(online):
-    return item("status", payload.status(online, "connection lost", None, ORIGIN))
+def status(online, **keywords):
+    return item("status", payload.status(online, "connection lost", None, ORIGIN), **keywords)
 
 
 def test_without_a_terminal_only_changes_are_written_and_no_escape_codes():
     out = io.StringIO()
-    screen = _Screen(out, live=False)
+    screen = Screen(out, live=False)
     screen.show(status(True), 0.0)
     for n in range(10):
         screen.show(state(), n * 0.5)
         screen.tick(n * 0.5)
-    assert screen.show(event(), 5.0) == 1
+    screen.show(event(), 5.0)
     screen.show(state(samples.blind()), 6.0)
     screen.show(status(False), 7.0)
     screen.finish()
     assert out.getvalue().splitlines() == [
-        "dms 1.2.3 is online",
-        "ATTENTIVE     eyes 90%/80%  head +3°/-5°  learned 50%",
-        "11.5 s  URGENT    fatigue.microsleep: eyes closed for 1.5 s",
-        "UNKNOWN       cannot judge: no_face  eyes –  head –  learned 0%",
-        "OFFLINE: connection lost",
+        "truck-7  dms 1.2.3 is online",
+        "truck-7  ATTENTIVE     eyes 90%/80%  head +3°/-5°  learned 50%",
+        "truck-7  11.5 s  URGENT    fatigue.microsleep: eyes closed for 1.5 s",
+        "truck-7  UNKNOWN       cannot judge: no_face  eyes –  head –  learned 0%",
+        "truck-7  OFFLINE: connection lost",
     ]
 
 
 def test_on_a_terminal_the_status_line_is_redrawn_below_the_alerts():
     out = Terminal()
-    screen = _Screen(out, live=True)
+    screen = Screen(out, live=True)
     screen.show(state(), 0.0)
     screen.show(event(), 0.1)
     screen.tick(0.2)
@@ -74,7 +77,7 @@ def last_drawn(out):
 
 def test_an_old_state_is_not_shown_as_the_drivers():
     out = Terminal()
-    screen = _Screen(out, live=True)
+    screen = Screen(out, live=True)
     screen.show(state(), 0.0)
     screen.tick(STALE_AFTER_S)
     assert "ATTENTIVE" in last_drawn(out)
@@ -85,7 +88,7 @@ def test_an_old_state_is_not_shown_as_the_drivers():
 
 def test_a_retained_state_counts_as_old():
     out = Terminal()
-    screen = _Screen(out, live=True)
+    screen = Screen(out, live=True)
     screen.show(state(retained=True), 0.0)
     screen.tick(0.2)
     assert "STALE" in last_drawn(out)
@@ -93,7 +96,7 @@ def test_a_retained_state_counts_as_old():
 
 def test_offline_replaces_the_state_until_it_is_online_again():
     out = Terminal()
-    screen = _Screen(out, live=True)
+    screen = Screen(out, live=True)
     screen.show(state(), 0.0)
     screen.show(status(False), 0.1)
     assert "OFFLINE (connection lost): nobody watches the driver" in last_drawn(out)
@@ -103,23 +106,37 @@ def test_offline_replaces_the_state_until_it_is_online_again():
 
 def test_a_repeated_line_is_written_once():
     out = io.StringIO()
-    screen = _Screen(out, live=False)
+    screen = Screen(out, live=False)
     for _ in range(3):
-        screen.show(_Item(None, "waiting for the broker"), 0.0)
+        screen.note("waiting for the broker")
     assert out.getvalue() == "waiting for the broker\n"
 
 
-def test_json_writes_whole_events_and_nothing_else():
-    out = io.StringIO()
-    screen = _JsonScreen(out)
-    assert [screen.show(i, 0.0) for i in (state(), event(), item("event/x", "{no"), status(True))] == [
-        0,
-        1,
-        0,
-        0,
+def test_many_vehicles_share_the_status_line():
+    out = Terminal()
+    screen = Screen(out, live=True)
+    screen.show(state(vehicle="truck-8"), 0.0)
+    screen.show(state(vehicle="truck-7"), STALE_AFTER_S + 1)
+    screen.show(status(False, vehicle="bus-1"), STALE_AFTER_S + 1)
+    assert "bus-1 OFFLINE  truck-7 ATTENTIVE  truck-8 STALE" in click.unstyle(last_drawn(out))
+
+
+def test_json_writes_every_message_with_its_topic_and_troubles_elsewhere():
+    out, errors = io.StringIO(), io.StringIO()
+    screen = JsonScreen(out, errors)
+    for shown in (state(), event(), item("event/x", "{no"), status(True)):
+        screen.show(shown, 0.0)
+    screen.note("waiting for the broker")
+    screen.note("waiting for the broker")
+    told = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [line["topic"] for line in told] == [
+        f"dms/v1/truck-7/{name}" for name in ("state", "event/a/b", "status")
     ]
-    (line,) = out.getvalue().splitlines()
-    assert json.loads(line)["id"] == "s-1"
+    assert told[1]["payload"]["id"] == "s-1"
+    assert errors.getvalue().splitlines() == [
+        "dms/v1/truck-7/event/x: not understood, no JSON object",
+        "waiting for the broker",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -129,11 +146,11 @@ def test_json_writes_whole_events_and_nothing_else():
 @pytest.mark.parametrize("topic", ["state", "status", "health", "event/a/b", "else"])
 def test_no_message_breaks_the_screen(topic, text):
     for screen in (
-        _Screen(Terminal(), live=True),
-        _Screen(io.StringIO(), live=False),
-        _JsonScreen(io.StringIO()),
+        Screen(Terminal(), live=True),
+        Screen(io.StringIO(), live=False),
+        JsonScreen(io.StringIO(), io.StringIO()),
     ):
-        screen.show(_Item(topic, text), 0.0)
+        screen.show(item(topic, text), 0.0)
         screen.tick(1.0)
 
 
@@ -159,6 +176,14 @@ def test_the_end_of_an_alert():
     assert event_line(document) == "2027-01-15T08:00:14.000Z  ended     fatigue.microsleep after 4.0 s"
 
 
+@pytest.mark.parametrize(("phase", "at_s"), [(Phase.START, 11.5), (Phase.UPDATE, 13.0), (Phase.END, 14.0)])
+def test_without_a_date_each_phase_has_its_own_time(phase, at_s):
+    document = payload.event(
+        samples.alert(phase=phase, at_s=at_s), samples.judgement().assessment, 1, None, ORIGIN
+    )
+    assert event_line(document).startswith(f"{at_s} s  ")
+
+
 def test_health_names_its_causes():
     document = payload.health(samples.health(), None)
     assert health_line(document) == "system degraded (source_lost: /dev/video0: no frame)"
@@ -166,7 +191,8 @@ def test_health_names_its_causes():
 
 def test_a_broker_that_is_away_is_waited_for_and_stop_ends_it():
     out, stop = io.StringIO(), threading.Event()
-    watcher = threading.Thread(target=watch, args=(MqttConfig(host="127.0.0.1", port=1), out, stop))
+    screen = Screen(out, live=False)
+    watcher = threading.Thread(target=watch, args=(MqttConfig(host="127.0.0.1", port=1), None, screen, stop))
     watcher.start()
     stop.wait(0.5)
     stop.set()

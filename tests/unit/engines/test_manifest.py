@@ -40,10 +40,18 @@ def test_a_folder_without_manifest_is_missing(tmp_path: Path) -> None:
         load_manifest(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"net": "fatigue"}', "[]", "\0"])
-def test_a_damaged_manifest_is_refused(folder: Path, text: str) -> None:
-    (folder / NAME).write_text(text)
-    with pytest.raises(EngineMismatch, match="damaged"):
+@pytest.mark.parametrize("text", [b"", b"{", b'{"net": "fatigue"}', b"[]", b"\0", b'{"net": "\xff"}'])
+def test_a_damaged_manifest_is_refused_in_one_line(folder: Path, text: bytes) -> None:
+    (folder / NAME).write_bytes(text)
+    with pytest.raises(EngineMismatch, match="is damaged: ") as refused:
+        load_manifest(folder)
+    assert "pydantic" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_field_that_is_wrong_is_named(folder: Path) -> None:
+    edit(folder, files={"int8": {"path": "x", "sha256": "0", "bytes": "many"}})
+    with pytest.raises(EngineMismatch, match=r"damaged: files\.int8\.bytes: Input should be a valid integer"):
         load_manifest(folder)
 
 

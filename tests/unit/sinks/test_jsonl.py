@@ -52,10 +52,43 @@ def test_a_former_file_is_replaced(tmp_path):
     assert path.read_text() == ""
 
 
+@pytest.mark.parametrize(
+    ("former", "kept"),
+    [
+        (None, []),
+        ("", []),
+        ('{"frame":1}\n{"frame":2}\n', [1, 2]),
+        ('{"frame":1}\n{"fra', [1]),
+        ('{"frame":1}\n\0\0\0', [1]),
+        ('{"fra', []),
+    ],
+)
+def test_a_former_file_is_continued_behind_its_last_whole_line(tmp_path, former, kept):
+    path = tmp_path / "frames.jsonl"
+    if former is not None:
+        path.write_text(former)
+    sink = JsonlSink(path, append=True)
+    sink.publish(samples.judgement(frame_id=7))
+    sink.close()
+    assert [line["frame"] for line in lines(path)] == [*kept, 7]
+
+
+def test_a_file_that_is_cut_to_nothing_while_open_starts_anew(tmp_path):
+    """What logrotate's `copytruncate` does."""
+    path = tmp_path / "frames.jsonl"
+    sink = JsonlSink(path, append=True)
+    sink.publish(samples.judgement(frame_id=1, alerts=[samples.alert()]))
+    os.truncate(path, 0)
+    sink.publish(samples.judgement(frame_id=2, alerts=[samples.alert()]))
+    sink.close()
+    assert [line["frame"] for line in lines(path)] == [2]
+
+
+@pytest.mark.parametrize("append", [False, True])
 @pytest.mark.parametrize("name", ["missing/frames.jsonl", "."])
-def test_what_cannot_be_written_is_said_at_once(tmp_path, name):
+def test_what_cannot_be_written_is_said_at_once(tmp_path, name, append):
     with pytest.raises(SinkError, match=r"cannot be written.*name a file in a folder"):
-        JsonlSink(tmp_path / name)
+        JsonlSink(tmp_path / name, append=append)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

@@ -1,5 +1,6 @@
 import logging
 import math
+import time
 
 import pytest
 
@@ -71,6 +72,46 @@ def test_a_terminal_gets_the_lines_instead_of_the_log(caplog):
     sink.publish(samples.judgement(alerts=[samples.alert(), samples.alert(id="s-2", type="system")]))
     assert [("microsleep" in line, "system" in line) for line in lines] == [(True, False), (False, True)]
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("level", "told"),
+    [(logging.DEBUG, 4), (logging.INFO, 3), (logging.WARNING, 2), (logging.ERROR, 1), (logging.CRITICAL, 0)],
+)
+def test_a_terminal_gets_what_is_grave_enough(level, told):
+    lines = []
+    sink = LogSink(lines.append, level=level)
+    sink.publish(samples.judgement(alerts=[samples.alert()]))  # urgent: error
+    sink.publish(samples.health())  # degraded: warning
+    sink.publish(samples.good_health())  # info
+    sink.publish(samples.vitals())  # debug
+    assert len(lines) == told
+
+
+@pytest.fixture
+def east(monkeypatch):
+    """A local time two hours before UTC's."""
+    monkeypatch.setenv("TZ", "XXX-2")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("east")
+def test_a_live_source_is_told_in_local_wall_clock_time():
+    lines = []
+    sink = LogSink(lines.append, epoch_offset=lambda: 1_800_000_000.0)  # 08:00:00 UTC
+    sink.publish(samples.judgement(alerts=[samples.alert()]))
+    sink.publish(samples.health())
+    assert lines[0].startswith("10:00:11.5  URGENT")
+    assert "(began 10:00:10.0, alert s-1)" in lines[0]
+    assert lines[1].startswith("10:00:01.0  system DEGRADED")
+
+
+@pytest.mark.parametrize("offset_s", [-1e18, 1e18, math.nan, None])
+def test_a_date_nobody_can_mean_falls_back_to_the_clock_of_the_source(offset_s):
+    assert clock(59.96, offset_s) == "0:01:00.0"
 
 
 @pytest.mark.parametrize(

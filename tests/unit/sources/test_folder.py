@@ -14,7 +14,7 @@ def write(folder, name, image=None):
 
 
 def play(folder, **config):
-    source = FolderSource(SourceConfig(uri=str(folder), **config))
+    source = FolderSource(SourceConfig(**{"uri": str(folder), "realtime": False, **config}))
     frames = []
     while True:
         try:

@@ -14,7 +14,7 @@ FPS = 25.0
 
 
 def play(path, **config):
-    source = ReplaySource(SourceConfig(uri=str(path), **config))
+    source = ReplaySource(SourceConfig(**{"uri": str(path), "realtime": False, **config}))
     frames = []
     try:
         for _ in itertools.count():
