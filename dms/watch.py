@@ -87,7 +87,8 @@ def _subscribe(config: MqttConfig, topic: str, inbox: queue.Queue[Item | str]) -
         put(Item(message.topic, vehicle, name, raw, message.retain))
 
     client = new_client(config, f"dms-watch-{uuid.uuid4().hex[:8]}")
-    client.on_message = on_message
+    # Not `on_message`: the demonstration broker sometimes sends what another client has subscribed to.
+    client.message_callback_add(topic, on_message)
     _tell_connection(client, broker, topic, put)
     client.loop_start()
     return client

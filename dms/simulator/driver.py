@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dms.simulator.portrait import Image, Portrait
-from dms.simulator.render import Renderer, View, Worn
+from dms.simulator.render import Renderer
 from dms.simulator.rig import Pose
 from dms.simulator.scene import Optics, cabin, expose
 from dms.simulator.script import Event, Gaze, Hand, Lids, Light, Look, Script
 from dms.simulator.truth import Truth
+from dms.simulator.view import View, Worn
 
 _RISE_S = {
     "blink": 0.07, "eyes_closed": 0.12, "lids": 0.3, "look": 0.4, "gaze": 0.08, "yawn": 0.7,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +12,7 @@ from dms.simulator.geometry import Floats
 from dms.simulator.portrait import Image
 from dms.simulator.raster import Layer, blend, fixed, polygon_cover, region
 from dms.simulator.rig import Eyeball, Rig
-
-if TYPE_CHECKING:
-    from dms.simulator.render import View, Worn
+from dms.simulator.view import View, Worn
 
 _LENS = np.array(
     [(-1.0, -0.55), (-0.5, -0.72), (0.3, -0.72), (0.95, -0.55), (1.0, -0.1), (0.75, 0.6), (0.2, 0.95),

@@ -15,6 +15,7 @@ from dms.simulator.geometry import Floats, direction
 from dms.simulator.portrait import Image, Portrait
 from dms.simulator.raster import Layer, blend, paint, region
 from dms.simulator.rig import Eyeball, Pose, Rig
+from dms.simulator.view import View, Worn
 
 _FAR_EYE_YAW_DEG = 50.0
 """Beyond this turn the nose and the head's own curve hide the far eye."""
@@ -22,28 +23,6 @@ _LAMP = np.array([-0.2, -0.5, -0.8], np.float32)
 """Where the light comes from when the head turns under it."""
 _NECK_FOLLOWS = 0.25
 """Share of the head's slope that neck and shoulders take part in."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """Where in the frame the driver is: neck at `center` (x, y) pixels, face `face_width` pixels wide."""
-
-    center: tuple[float, float]
-    face_width: float
-    side_light: float = 0.0
-    bright_pupil: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Worn:
-    """What the driver wears and holds: `phone` is "none", "ear" or "hand"; `lift` 0 to 1 raises the hand."""
-
-    sunglasses: bool = False
-    mask: bool = False
-    phone: str = "none"
-    phone_on_right: bool = True
-    hand_on_face: bool = False
-    lift: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

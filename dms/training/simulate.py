@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from dms.errors import InputError
 from dms.simulator.portrait import Image
-from dms.simulator.render import Renderer, Shape, View, Worn
+from dms.simulator.render import Renderer, Shape
 from dms.simulator.rig import Pose
 from dms.simulator.scene import Optics, expose
+from dms.simulator.view import View, Worn
 from dms.training.portraits import Teacher, fit_portrait
 
 _LOG = logging.getLogger(__name__)

@@ -1,5 +1,6 @@
 """The MQTT sink against a real mosquitto."""
 
+import io
 import json
 import shutil
 import signal
@@ -15,12 +16,17 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 
+from dms.alerts.manager import AlertManager
+from dms.alerts.profiles import load_profile
+from dms.assess import SIGNALS
 from dms.config.sinks import MqttConfig, MqttTlsConfig
 from dms.errors import ConfigError
-from dms.records import DriverState, HealthState, Phase
+from dms.records import Assessment, DriverState, HealthState, Phase, Signal
 from dms.sinks import payload
 from dms.sinks.mqtt import EVENT_EXPIRY_S, MqttSink
 from dms.sinks.mqtt_client import new_client
+from dms.watch import watch
+from dms.watch_screen import Screen
 from tests.e2e.broker import WAIT_S, Listener, Mosquitto, events, needs_mosquitto, on
 from tests.unit.sinks import samples
 
@@ -148,6 +154,8 @@ def test_a_clean_end_says_offline_and_brings_no_last_will(broker, listener):
     sink.close()
     (offline,) = listener.wait(status("offline"))
     assert offline.document["reason"] == "closed"
+    assert [h.document["state"] for h in listener.all(on("/state"))] == ["attentive", "unknown"]
+    assert [h.topic.rpartition("/")[2] for h in listener.all()][-2:] == ["state", "status"]
     assert ids(listener.wait(events)) == ["s-1"]
     assert len(listener.all(status("offline"))) == 1
 
@@ -360,16 +368,25 @@ def test_the_examples_in_the_manual_have_the_fields_that_are_sent():
     sent = [
         payload.status(True, "connected", None, origin),
         payload.state(judged, [samples.alert()], 1, None),
-        payload.event(samples.alert(), judged.assessment, 1, None, origin),
+        payload.event(microsleep(), judged.assessment, 1, None, origin),
         payload.health(samples.health(), None),
         payload.metrics(samples.vitals(), {}, None),
     ]
     assert [shape(example) for example in examples] == [shape(document) for document in sent]
+    assert examples[2]["cause"] == sent[2]["cause"]
+
+
+def microsleep():
+    """The start of a real alert, with the evidence of the shipped profile."""
+    manager = AlertManager(load_profile("euroncap_2026"), "s")
+    signals = {name: Signal(None) for name in SIGNALS} | {"closure_s": Signal(1.5, 10.0)}
+    (alert,) = manager.update(Assessment(11.5, DriverState.ASLEEP, signals=signals))
+    return alert
 
 
 def shape(document):
     """The names of a document and of its fixed parts."""
-    fixed = ("eyes", "head", "gaze", "fatigue", "distraction", "latency_ms")
+    fixed = ("eyes", "head", "gaze", "fatigue", "distraction", "latency_ms", "evidence")
     return {name: sorted(document[name]) if name in fixed else None for name in document}
 
 
@@ -463,6 +480,20 @@ def test_tls_files_are_checked_at_start(certificates, changes, words):
 def test_a_key_that_does_not_belong_to_the_certificate_is_refused(certificates):
     with pytest.raises(ConfigError, match=r"certificates cannot be used: .*; give readable PEM files"):
         MqttSink(config(1, tls=tls(certificates, key_file=str(certificates / "broker.key"))))
+
+
+def test_a_watcher_hears_that_it_may_not_listen(tmp_path):
+    (tmp_path / "acl").write_text("topic deny dms/v1/#\n")
+    made = Mosquitto(tmp_path, f"acl_file {tmp_path}/acl").start()
+    out, stop = io.StringIO(), threading.Event()
+    watcher = threading.Thread(
+        target=watch, args=(config(made.port), "truck-7", Screen(out, live=False), stop)
+    )
+    with stopping(made):
+        watcher.start()
+        until(lambda: "refuses to tell of dms/v1/truck-7/#" in out.getvalue())
+        stop.set()
+        watcher.join(WAIT_S)
 
 
 def test_small_messages_go_out_at_once(broker):

@@ -158,6 +158,7 @@ def test_who_comes_after_a_clean_end_reads_no_old_verdict(demo):
     _, port = demo
     with closing(MqttSink(at(port))) as sink:
         sink.publish(samples.judgement(alerts=[samples.alert()]))
+        assert sink._outbox.wait_empty(WAIT_S)
     with closing(Watching(at(port), as_json=True)) as late:
         late.until("dms.state/1")
     told = [json.loads(line) for line in late.out.getvalue().splitlines()]

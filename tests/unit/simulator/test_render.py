@@ -5,9 +5,10 @@ import pytest
 
 from dms.landmarks import INDEX
 from dms.simulator.portrait import load_portrait
-from dms.simulator.render import Renderer, View, Worn
+from dms.simulator.render import Renderer
 from dms.simulator.rig import Pose
 from dms.simulator.scene import Optics, cabin, expose
+from dms.simulator.view import View, Worn
 
 SIZE = (320, 240)
 VIEW = View(center=(160.0, 150.0), face_width=90.0)
