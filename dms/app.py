@@ -130,7 +130,9 @@ def _judge(
         heartbeat=heartbeat,
         observer=observer,
     ).run()
-    return totals.summary(source.dropped, time.perf_counter() - begun_s, interrupted=stop() and not source.live)
+    return totals.summary(
+        source.dropped, time.perf_counter() - begun_s, interrupted=stop() and not source.live
+    )
 
 
 def _sinks(config: Config, source: FrameSource, tell: Callable[[str], None]) -> Iterator[Sink]:
