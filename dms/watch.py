@@ -35,7 +35,8 @@ def watch(
 ) -> None:
     """Show what `vehicle` publishes, or all vehicles when None, until `stop` is set.
 
-    A broker that is away is waited for. Where nothing comes for `hint_after_s`, a line says what is listened to.
+    A broker that is away is waited for. A line says what is listened to where nothing comes for
+    `hint_after_s`.
 
     Raises:
         ConfigError: the broker's settings cannot be used.
