@@ -101,11 +101,15 @@ def run(config: Config, tell: Callable[[str], None]) -> Summary:
 
 
 def judge_recording(
-    config: Config, source: FrameSource, sinks: list[Sink], observer: Observer | None = None
+    config: Config,
+    source: FrameSource,
+    sinks: list[Sink],
+    stop: Callable[[], bool],
+    observer: Observer | None = None,
 ) -> Summary:
-    """Judge a recording as fast as it goes, by recorded time, telling `sinks`."""
-    with open_pipeline(config, session="analysis") as pipeline, StopSignal() as stop:
-        return _judge(config, source, pipeline, sinks, stop.is_set, lambda: None, observer)
+    """Judge a recording by recorded time until it ends or `stop()` tells so, telling `sinks`."""
+    with open_pipeline(config, session="analysis") as pipeline:
+        return _judge(config, source, pipeline, sinks, stop, lambda: None, observer)
 
 
 def _judge(

@@ -142,7 +142,7 @@ def analyze(
 
     _start_logging(config)
     with StopSignal() as stop, progress("judging", recording_length_s(recording)) as advance:
-        result = judge(config, recording, out, summary, overlay, advance)
+        result = judge(config, recording, out, summary, overlay, advance, stop.is_set)
     click.echo(str(result))
     if stop.received:
         ctx.exit(exit_code(stop.received))

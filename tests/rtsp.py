@@ -48,7 +48,7 @@ class RtspServer:
         self._client: socket.socket | None = None
         self.port = self._socket.getsockname()[1]
         self.url = f"rtsp://127.0.0.1:{self.port}/cam"
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(daemon=True, target=self._serve)
         self._thread.start()
 
     def close(self) -> None:

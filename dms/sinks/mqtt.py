@@ -124,10 +124,7 @@ class MqttSink:
         return f"MQTT broker {self._broker} {fault}; {waiting} events wait, {dropped} dropped"
 
     def close(self) -> None:
-        """Hand over what is left, unsay the last verdict, say `offline` and leave.
-
-        Takes at most about three `CLOSE_TIMEOUT_S`.
-        """
+        """Hand over what is left, unsay the verdict, say `offline`; at most about three `CLOSE_TIMEOUT_S`."""
         if self._closed:
             return
         self._closed = True

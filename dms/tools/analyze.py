@@ -28,11 +28,12 @@ def analyze(
     summary: Path | None = None,
     overlay: Path | None = None,
     progress: Progress | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Summary:
     """Judge `recording` (anything a source URI can name that ends) by its recorded time.
 
     `out` gets a JSON line a frame, `summary` the summary as JSON, `overlay` a video with what was seen drawn
-    in; `progress` is told the recorded seconds judged so far.
+    in; `progress` is told the recorded seconds judged so far; `stop` is asked before each frame.
 
     Raises:
         InputError: the recording is missing, unreadable or no recording, or an output cannot be written or
@@ -57,7 +58,7 @@ def analyze(
             if progress:
                 progress(frame.captured_s)
 
-        result = judge_recording(config, source, sinks, observe)
+        result = judge_recording(config, source, sinks, stop, observe)
     if summary:
         write_atomically(summary, json.dumps(result.to_dict(), indent=2) + "\n")
     if lines and (fault := lines.fault()):

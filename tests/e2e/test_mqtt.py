@@ -1,6 +1,5 @@
 """The MQTT sink against a real mosquitto."""
 
-import io
 import json
 import shutil
 import signal
@@ -25,8 +24,6 @@ from dms.records import Assessment, DriverState, HealthState, Phase, Signal
 from dms.sinks import payload
 from dms.sinks.mqtt import EVENT_EXPIRY_S, MqttSink
 from dms.sinks.mqtt_client import new_client
-from dms.watch import watch
-from dms.watch_screen import Screen
 from tests.e2e.broker import WAIT_S, Listener, Mosquitto, events, needs_mosquitto, on
 from tests.unit.sinks import samples
 
@@ -480,20 +477,6 @@ def test_tls_files_are_checked_at_start(certificates, changes, words):
 def test_a_key_that_does_not_belong_to_the_certificate_is_refused(certificates):
     with pytest.raises(ConfigError, match=r"certificates cannot be used: .*; give readable PEM files"):
         MqttSink(config(1, tls=tls(certificates, key_file=str(certificates / "broker.key"))))
-
-
-def test_a_watcher_hears_that_it_may_not_listen(tmp_path):
-    (tmp_path / "acl").write_text("topic deny dms/v1/#\n")
-    made = Mosquitto(tmp_path, f"acl_file {tmp_path}/acl").start()
-    out, stop = io.StringIO(), threading.Event()
-    watcher = threading.Thread(
-        target=watch, args=(config(made.port), "truck-7", Screen(out, live=False), stop)
-    )
-    with stopping(made):
-        watcher.start()
-        until(lambda: "refuses to tell of dms/v1/truck-7/#" in out.getvalue())
-        stop.set()
-        watcher.join(WAIT_S)
 
 
 def test_small_messages_go_out_at_once(broker):

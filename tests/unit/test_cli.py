@@ -160,6 +160,110 @@ def test_doctor_fails_with_1_and_names_the_cure(tmp_path):
     assert checks["source"]["cure"]
 
 
+@pytest.mark.parametrize("vehicle", ["+/#", "", "a b", "7/8"])
+def test_a_vehicle_that_is_no_name_is_refused(vehicle):
+    told = fails_with(dms("watch", "--vehicle", vehicle), 2)
+    assert f"sinks.mqtt.vehicle: '{vehicle}' is not allowed" in told
+
+
+def test_watch_as_json_tells_its_troubles_on_stderr():
+    with subprocess.Popen(
+        [sys.executable, "-m", "dms", "watch", "--json", "--host", "127.0.0.1", "--port", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        told = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    assert told == "waiting for the broker 127.0.0.1:1: connection refused\n"
+    assert (out, process.returncode) == ("", 130)
+
+
+def test_a_wrong_argument_of_simulate_is_told_before_anything_is_drawn(tmp_path):
+    told = fails_with(dms("simulate", "demo", "--out", tmp_path / "clip.avi"), 3)
+    assert "must end in .mp4" in told
+
+
+LONG_SCRIPT = "duration_s: 600\nfps: 30.0\nsize: [160, 120]\nevents: []\n"
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """Starts a command on the simulated driver of ten minutes and waits until a file of it has come to be."""
+    (tmp_path / "long.yaml").write_text(LONG_SCRIPT)
+    started = []
+
+    def start(*arguments, sign):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dms", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": os.getcwd()},
+        )
+        started.append(process)
+        give_up_s = time.monotonic() + 60
+        while not (sign.exists() and sign.stat().st_size):
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < give_up_s
+            time.sleep(0.02)
+        return process
+
+    yield start
+    for process in started:
+        with process:
+            process.kill()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_simulate_and_leaves_nothing_behind(begun, tmp_path, number, code):
+    process = begun("simulate", "long.yaml", "--out", "clip.mp4", sign=tmp_path / ".part-clip.mp4")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert "Traceback" not in err
+    assert [path.name for path in tmp_path.iterdir()] == ["long.yaml"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_analyze_with_what_it_has(begun, tmp_path, number, code):
+    frames = tmp_path / "frames.jsonl"
+    arguments = ("analyze", "sim:long.yaml", "--out", frames.name, "--summary", "summary.json")
+    process = begun(*arguments, sign=frames)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert "driver state known" in out
+    assert frames.read_text().endswith("\n")
+    assert json.loads((tmp_path / "summary.json").read_text())["interrupted"] is True
+
+
+def test_a_run_goes_on_when_nobody_reads_it_any_more(tmp_path):
+    """What `dms run | head -1` does."""
+    (tmp_path / "short.yaml").write_text("duration_s: 1\nfps: 10.0\nsize: [160, 120]\nevents: []\n")
+    arguments = [
+        "--source",
+        f"sim:{tmp_path}/short.yaml",
+        "--set",
+        f"sinks.jsonl.path={tmp_path}/frames.jsonl",
+    ]
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.run(
+        [sys.executable, "-m", "dms", "run", *arguments, "--set", "source.realtime=false"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    os.close(writer)
+    assert process.returncode == 0, process.stderr
+    assert process.stderr.count("nothing can be shown any more (Broken pipe)") == 1
+    assert len((tmp_path / "frames.jsonl").read_text().splitlines()) >= 10
+
+
 @pytest.fixture
 def running(tmp_path):
     """`dms run` on the demonstration clip at its pace, once it has judged frames, and its service manager."""

@@ -243,4 +243,4 @@ def test_shipped_overlays_hold_overrides_only():
     for name in ("demo", "orin"):
         path = Path(configs_folder() / f"{name}.yaml")
         assert path.stat().st_size < 1500
-        assert "source" in yaml.safe_load(path.read_text())
+        assert "sinks" in yaml.safe_load(path.read_text())

@@ -91,7 +91,7 @@ class Watching:
         self.out, self.errors, self._stop = io.StringIO(), io.StringIO(), threading.Event()
         screen = JsonScreen(self.out, self.errors) if as_json else Screen(self.out, live=False)
         self._thread = threading.Thread(
-            target=watch, args=(config, vehicle, screen, self._stop), kwargs=keywords
+            daemon=True, target=watch, args=(config, vehicle, screen, self._stop), kwargs=keywords
         )
         self._thread.start()
 

@@ -1,6 +1,8 @@
 import io
 import json
+import socket
 import threading
+import time
 
 import click
 import pytest
@@ -192,10 +194,36 @@ def test_health_names_its_causes():
 def test_a_broker_that_is_away_is_waited_for_and_stop_ends_it():
     out, stop = io.StringIO(), threading.Event()
     screen = Screen(out, live=False)
-    watcher = threading.Thread(target=watch, args=(MqttConfig(host="127.0.0.1", port=1), None, screen, stop))
+    watcher = threading.Thread(
+        daemon=True, target=watch, args=(MqttConfig(host="127.0.0.1", port=1), None, screen, stop)
+    )
     watcher.start()
     stop.wait(0.5)
     stop.set()
     watcher.join(10)
     assert not watcher.is_alive()
     assert "waiting for the broker 127.0.0.1:1: connection refused" in out.getvalue()
+
+
+def test_a_broker_that_refuses_the_subscription_is_told_of():
+    out, stop = io.StringIO(), threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        config = MqttConfig(host="127.0.0.1", port=server.getsockname()[1])
+        screen = Screen(out, live=False)
+        watcher = threading.Thread(daemon=True, target=watch, args=(config, "truck-7", screen, stop))
+        watcher.start()
+        try:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"\x20\x02\x00\x00")  # CONNACK: come in
+                subscribe = connection.recv(1000)
+                connection.sendall(b"\x90\x03" + subscribe[2:4] + b"\x80")  # SUBACK: not this
+                give_up_s = time.monotonic() + 10
+                while "refuses to tell of dms/v1/truck-7/#: Unspecified error" not in out.getvalue():
+                    assert time.monotonic() < give_up_s, out.getvalue()
+                    time.sleep(0.02)
+        finally:
+            stop.set()
+            watcher.join(10)

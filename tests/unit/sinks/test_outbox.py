@@ -110,7 +110,7 @@ def test_wait_empty_ends_when_the_last_is_confirmed():
     outbox.put_event(event(1))
     outbox.sent(outbox.take(), 1)
     assert not outbox.wait_empty(0)
-    confirmer = threading.Thread(target=outbox.confirm, args=(1,))
+    confirmer = threading.Thread(daemon=True, target=outbox.confirm, args=(1,))
     confirmer.start()
     assert outbox.wait_empty(5)
     confirmer.join()

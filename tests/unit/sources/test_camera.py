@@ -105,7 +105,7 @@ def test_broken_frames_only_are_a_loss(camera, reader):
         while not stop.wait(0.01) and not reader.released.is_set():
             reader.send(None)
 
-    feeder = threading.Thread(target=feed)
+    feeder = threading.Thread(daemon=True, target=feed)
     feeder.start()
     try:
         with pytest.raises(SourceLost, match="broken frames only"):
@@ -199,7 +199,7 @@ def test_closing_wakes_whoever_waits(camera, reader):
         except SourceLost as e:
             told.put(str(e))
 
-    waiter = threading.Thread(target=wait)
+    waiter = threading.Thread(daemon=True, target=wait)
     waiter.start()
     reader.script.put(DIES)
     camera.close()
