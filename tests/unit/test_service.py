@@ -58,6 +58,7 @@ def test_without_a_manager_nothing_is_sent_and_nothing_fails():
     notifier = Notifier.from_environment({})
     notifier.ready()
     notifier.watchdog()
+    assert notifier._socket is None
     notifier.close()
 
 
@@ -66,6 +67,7 @@ def test_a_manager_that_is_gone_does_not_stop_the_work(tmp_path):
     notifier.ready()
     notifier.watchdog()
     notifier.close()
+    assert not (tmp_path / "nobody").exists()
 
 
 def test_a_manager_that_does_not_read_does_not_block(manager):
