@@ -61,13 +61,10 @@ class Box:
 class ImageQuality:
     """What the whole picture is like, before any face: the evidence for a blocked or blind camera.
 
-    `brightness` is the mean luma and `contrast` its standard deviation, both 0 to 255; `sharpness` is the
-    mean absolute difference of neighbouring pixels of the reduced picture, 0 to 255.
+    `contrast` is the standard deviation of the luma, 0 to 255.
     """
 
-    brightness: float
     contrast: float
-    sharpness: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,7 +272,7 @@ def _at(scene: Scene, share: float) -> Scene:
 
 def _perceive(scene: Scene, now_s: float, frame_id: int, noise_deg: float) -> Observation:
     """What perfect engines would say of a scene."""
-    quality = ImageQuality(brightness=100.0, contrast=scene.contrast, sharpness=8.0)
+    quality = ImageQuality(contrast=scene.contrast)
     if not scene.face:
         return Observation(now_s, frame_id, quality)
     seen_s = now_s - scene.age_s

@@ -1,10 +1,8 @@
-"""Is there a picture at all: brightness, contrast and sharpness of the whole frame."""
+"""Is there a picture at all: the contrast of the whole frame."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-
-import numpy as np
 
 from dms.records import FrameState, ImageQuality, Luma
 
@@ -13,14 +11,10 @@ ROWS = 45
 
 
 def measure(image: Luma) -> ImageQuality:
-    """Brightness, contrast and sharpness of a luma image, from a sparse grid of its pixels."""
+    """The contrast of a luma image, from a sparse grid of its pixels."""
     step = max(1, min(image.shape) // ROWS)
-    grid = image[::step, ::step].astype(np.int16)
-    return ImageQuality(
-        brightness=float(grid.mean()),
-        contrast=float(grid.std()),
-        sharpness=float(np.abs(np.diff(grid, axis=1)).mean()) if grid.shape[1] > 1 else 0.0,
-    )
+    grid = image[::step, ::step]
+    return ImageQuality(contrast=float(grid.std()))
 
 
 class QualityStage:

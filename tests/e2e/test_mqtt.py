@@ -290,7 +290,8 @@ def test_a_mqtt_5_client_that_dies_leaves_its_will(broker, listener):
     sink = MqttSink(config(broker.port, protocol="5"))
     listener.wait(status("online"))
     sink._client.socket().shutdown(socket.SHUT_RDWR)
-    listener.wait(status("offline"))
+    (will,) = listener.wait(status("offline"))
+    assert will.document["reason"] == "connection lost"
     listener.wait(status("online"), 2)
     sink.close()
 
@@ -337,6 +338,7 @@ def test_a_message_the_broker_forbids_is_a_fault(password_broker, tmp_path):
         until(lambda: sink.connected)
         tell(sink, 1)
         until(lambda: "refuses a message: Not authorized" in (sink.fault() or ""))
+        assert sink.connected
 
 
 def test_the_acl_in_the_manual_lets_a_vehicle_write_below_its_own_name_only(tmp_path):
@@ -457,9 +459,11 @@ def test_tls_refuses_a_certificate_for_another_host_unless_told_otherwise(tls_br
     strict = MqttConfig(host="localhost", port=tls_broker.port, tls=tls(certificates))
     with closing(MqttSink(strict)) as sink:
         until(lambda: "match" in (sink.fault() or "").lower())
+        assert not sink.connected
     lax = MqttConfig(host="localhost", port=tls_broker.port, tls=tls(certificates, insecure=True))
     with closing(MqttSink(lax)) as sink:
         until(lambda: sink.connected)
+        assert sink.fault() is None
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,7 @@ def test_where_nothing_comes_a_hint_says_what_is_listened_to(demo):
     _, port = demo
     with closing(Watching(at(port), "truck-9", hint_after_s=0.1)) as watching:
         watching.until("nothing on dms/v1/truck-9/# for 0.1 s; is the vehicle running")
+        assert watching.errors.getvalue() == ""
 
 
 def test_who_comes_after_a_clean_end_reads_no_old_verdict(demo):

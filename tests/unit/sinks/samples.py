@@ -64,7 +64,7 @@ def judgement(captured_s=11.5, frame_id=345, state=DriverState.ATTENTIVE, alerts
         observation=Observation(
             captured_s=captured_s,
             frame_id=frame_id,
-            quality=ImageQuality(100.0, 40.0, 5.0),
+            quality=ImageQuality(40.0),
             face=Face(captured_s, Box(100.04, 50.0, 220.0, 200.0), 0.97654, tracked=True),
             eyes=eyes(captured_s),
             fatigue=Fatigue(captured_s, 0.01, 0.02, 0.03, 0.04, 0.05),

@@ -91,7 +91,7 @@ def test_a_terminal_gets_what_is_grave_enough(level, told):
 @pytest.fixture
 def east(monkeypatch):
     """A local time two hours before UTC's."""
-    monkeypatch.setenv("TZ", "XXX-2")
+    monkeypatch.setenv("TZ", "EET-2")
     time.tzset()
     yield
     monkeypatch.undo()

@@ -66,7 +66,6 @@ def test_quality_tells_a_covered_lens_from_a_picture() -> None:
     assert covered is not None
     assert covered.contrast == 0
     assert seen.contrast > 50
-    assert seen.sharpness > 50
 
 
 def test_detection_comes_back_in_pixels_of_the_frame() -> None:
