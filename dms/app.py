@@ -50,7 +50,8 @@ def open_engine(name: str, config: EngineConfig, folder: Path) -> Backend:
         EngineMismatch: truncated, changed, or another net.
     """
     manifest = load_manifest(folder / name)
-    backend = open_backend(config.backend, manifest.verified_path(config.precision), config.threads)
+    precision = manifest.precision_for(config.precision, config.backend)
+    backend = open_backend(config.backend, manifest.verified_path(precision), config.threads)
     check_signature(backend.inputs, backend.outputs, manifest)
     return CheckedBackend(name, backend)
 
@@ -150,14 +151,14 @@ def _sinks(config: Config, source: FrameSource, tell: Callable[[str], None]) -> 
 
 def _origin(config: Config) -> Origin:
     """Which engine files speak, by version and hash: every event says what it comes from."""
-    chosen = {name: getattr(config.engines, name).precision for name in CONTRACTS}
-    notes = {name: load_manifest(_engines_folder(config) / name) for name in chosen}
-    return Origin(
-        engines={
-            name: f"{note.version} {chosen[name]} sha256:{note.files[chosen[name]].sha256[:12]}"
-            for name, note in notes.items()
-        }
-    )
+    return Origin(engines={name: _stated(name, config) for name in CONTRACTS})
+
+
+def _stated(name: str, config: Config) -> str:
+    engine: EngineConfig = getattr(config.engines, name)
+    note = load_manifest(_engines_folder(config) / name)
+    precision = note.precision_for(engine.precision, engine.backend)
+    return f"{note.version} {precision} sha256:{note.files[precision].sha256[:12]}"
 
 
 def _engines_folder(config: Config) -> Path:

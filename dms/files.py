@@ -1,8 +1,10 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and the generated parts of pages."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dms.errors import InputError
@@ -25,10 +27,61 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         InputError: the folder is missing or cannot be written to.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    write_together({path: text.encode("utf-8")})
+
+
+def write_bytes_atomically(path: Path, content: bytes) -> None:
+    """Write `content` beside `path` and rename it into place.
+
+    Raises:
+        InputError: the folder is missing, cannot be written to or is full; an older file is left as it was.
+    """
+    write_together({path: content})
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write several files that belong together: all of them, or none.
+
+    All are written beside their places first, then renamed in the order given: put last what vouches for the
+    others. When a rename fails, those already done are taken back.
+
+    Raises:
+        InputError: a folder is missing, cannot be written to or is full; older files are left as they were.
+    """
+    partials = {path: path.with_name(f".{path.name}.partial") for path in contents}
+    # The last rename has none after it that could fail: one file alone needs no copy.
+    kept = {path: path.with_name(f".{path.name}.kept") for path in list(contents)[:-1] if path.exists()}
+    renamed: list[Path] = []
+    path = Path()
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        for path, content in contents.items():
+            partials[path].write_bytes(content)
+        for path, copy in kept.items():
+            shutil.copy2(path, copy)
+        for path, partial in partials.items():
+            partial.replace(path)
+            renamed.append(path)
     except OSError as e:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"cannot write {path}: {e.strerror}") from e
+        _take_back(renamed, kept)
+        raise InputError(
+            f"cannot write {path}: {e.strerror}; what was there is unchanged, try again when that is mended"
+        ) from e
+    finally:
+        for left in (*partials.values(), *kept.values()):
+            left.unlink(missing_ok=True)
+
+
+def _take_back(renamed: Iterable[Path], kept: Mapping[Path, Path]) -> None:
+    for path in renamed:
+        if path in kept:
+            kept[path].replace(path)
+        else:
+            path.unlink()
+
+
+def with_section(text: str, name: str, content: str) -> str | None:
+    """`text` with `content` between `<!-- NAME -->` and `<!-- /NAME -->`; None where it has no such marks."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, found, rest = text.partition(begin)
+    _old, closed, after = rest.partition(end)
+    return f"{before}{begin}\n{content}\n{end}{after}" if found and closed else None

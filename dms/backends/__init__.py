@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 BACKENDS = {
     "ort": "dms.backends.ort:OrtBackend",
+    "openvino": "dms.backends.openvino:OpenVinoBackend",
 }
 """Name in the configuration → class. A class takes (path, threads) and is imported only when chosen."""
 

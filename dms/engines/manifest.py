@@ -11,14 +11,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
 
 from dms.backends import TensorSpec
 from dms.engines.contract import CONTRACTS
 from dms.errors import EngineMismatch, EngineMissing
+from dms.files import write_bytes_atomically
 
 NAME = "manifest.json"
-CURE = "restore the folder from the release, or train and quantise it again (`python -m dms.training`)"
+CURE = "restore the folder from the release, or make it again (`dms engines export`, then `quantize`)"
+INT8_FORMS = {"ort": "cpu.int8", "openvino": "trt.int8"}
+"""Which INT8 artefact a runtime is given. ONNX Runtime computes the other one right, but slower than FP32;
+some versions of OpenVINO do not load the other one."""
 
 
 class _Strict(BaseModel):
@@ -41,11 +45,50 @@ class TensorNote(_Strict):
     dtype: str
 
 
+class OutputNote(_Strict):
+    """Largest and mean difference of an output from the FP32 engine's, in the output's unit."""
+
+    max_error: float
+    mean_error: float
+
+
+class DataNote(_Strict):
+    """The labelled pictures a figure was measured on: name, SHA-256 of pictures and labels, how many."""
+
+    name: str
+    sha256: str
+    pictures: int
+
+    def __str__(self) -> str:
+        """For a reader."""
+        return f"`{self.name}` ({self.pictures:,} pictures, SHA-256 {self.sha256:.12})"
+
+
+class Proof(_Strict):
+    """What `dms engines verify` found for one artefact on one runtime, against FP32 on real inputs.
+
+    `metric` is the one that gates, `data` the pictures it was measured on; `outputs` are compared on `inputs`
+    of them.
+    """
+
+    metric: str
+    data: DataNote
+    before: float
+    after: float
+    loss_points: float
+    limit_points: float
+    passed: bool
+    inputs: int
+    outputs: dict[str, OutputNote]
+
+
 class Manifest(_Strict):
     """What is known of one engine.
 
-    `files` maps a precision (`fp32`, `int8`) to its artefact. `float_nodes` are the graph nodes kept out of
-    INT8 because they regress. `metrics` are the validation figures of each precision.
+    `files` maps a precision (`fp32`, `fp16`, `trt.int8`, `cpu.int8`) to its artefact. `float_nodes` are the
+    graph nodes kept out of INT8, `calibration` tells the ranges they were quantised by. `metrics` are the
+    validation figures of each precision, `proofs` the comparisons with FP32 by precision and runtime,
+    `speed_ms` the median of one run by runtime and precision on the machine `measured_on`.
     """
 
     net: str
@@ -58,13 +101,36 @@ class Manifest(_Strict):
     float_nodes: tuple[str, ...] = ()
     calibration: dict[str, str | int] = {}
     metrics: dict[str, dict[str, float | None]] = {}
+    proofs: dict[str, dict[str, Proof]] = {}
+    speed_ms: dict[str, dict[str, float]] = {}
+    measured_on: str = ""
+    training_commit: str = ""
     tools: dict[str, str] = {}
     _folder: Path = PrivateAttr(default=Path())
+
+    @field_validator("proofs", mode="before")
+    @classmethod
+    def _without_data_no_proof(cls, given: Any) -> Any:
+        """Older manifests do not say what a file was proved on: such proofs are worth nothing and dropped."""
+        if not isinstance(given, dict):
+            return given
+        return {
+            precision: {runtime: p for runtime, p in by.items() if isinstance(p, Proof) or "data" in p}
+            for precision, by in given.items()
+        }
 
     @property
     def folder(self) -> Path:
         """Where the manifest was read."""
         return self._folder
+
+    def content(self) -> bytes:
+        """As it is written to the disk."""
+        return (self.model_dump_json(indent=2) + "\n").encode("utf-8")
+
+    def precision_for(self, precision: str, backend: str) -> str:
+        """The artefact a configuration means: `int8` is the INT8 form made for the runtime."""
+        return INT8_FORMS[backend] if precision == "int8" else precision
 
     def verified_path(self, precision: str) -> Path:
         """The artefact of a precision, after checking its size and hash.
@@ -90,6 +156,11 @@ class Manifest(_Strict):
         if sha256(path) != file.sha256:
             raise EngineMismatch(f"engine file {path} was changed: its SHA-256 is not the manifest's; {CURE}")
         return path
+
+
+def is_foreign(precision: str, backend: str) -> bool:
+    """Whether an artefact is the INT8 form made for another runtime, which this one may refuse to load."""
+    return precision in INT8_FORMS.values() and precision != INT8_FORMS.get(backend)
 
 
 def sha256(path: Path) -> str:
@@ -121,6 +192,17 @@ def load_manifest(folder: Path) -> Manifest:
     manifest._folder = folder
     _check_contract(manifest, path)
     return manifest
+
+
+def rewrite(folder: Path, **changes: Any) -> None:
+    """Change fields of an engine's manifest.
+
+    Raises:
+        EngineError: there is no sound manifest.
+        InputError: it cannot be written.
+    """
+    note = load_manifest(folder).model_copy(update=changes)
+    write_bytes_atomically(folder / NAME, note.content())
 
 
 def contract_specs(net: str) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:

@@ -1,96 +1,99 @@
-"""From `model.onnx` to `model.cpu.int8.onnx`: static INT8 with unsigned activations for CPUs.
+"""From one ranges table to the two INT8 forms of a net: one form cannot serve both families of runtimes.
 
-Activations U8 asymmetric, weights S8 per channel: on x86 ONNX Runtime only this form fuses convolution and
-ReLU into one integer kernel. Layers that regress (the `head` nodes) stay in floating point.
+`cpu.int8`: activations U8 with a zero point, weights S8 per channel. ONNX Runtime fuses convolution and ReLU
+into one integer kernel only in this form.
+`trt.int8`: symmetric S8 throughout, zero point 0, biases in float, Q/DQ on the inputs of layers alone (also
+on the skip input of an Add, so that the Add fuses): what TensorRT accepts and OpenVINO runs fastest. Weights
+lie as INT8 behind a DequantizeLinear: a quarter of the size of a Q/DQ pair on float weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import onnx
-from numpy.typing import NDArray
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
+from onnx import ModelProto, shape_inference
+from onnxruntime.quantization import CalibrationMethod, QuantType
+from onnxruntime.quantization.calibrate import TensorData, TensorsData
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+from onnxruntime.quantization.quant_utils import add_infer_metadata
 
-from dms.engines.storage import restore_weights
+from dms.engines.graph import QUANTISED, WEIGHTED, groups, heads, tail
+from dms.engines.storage import declare_outputs, model_hash
+from dms.engines.table import RangesTable
 
-METHODS = {
-    "minmax": CalibrationMethod.MinMax,
-    "percentile": CalibrationMethod.Percentile,
-    "entropy": CalibrationMethod.Entropy,
+
+@dataclass(frozen=True)
+class Form:
+    """One INT8 form: type of activations, operators it quantises, options of ONNX Runtime's quantiser."""
+
+    activations: QuantType
+    operators: tuple[str, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+_TRT_OPERATORS = (*WEIGHTED, "Add")
+FORMS = {
+    "cpu.int8": Form(QuantType.QUInt8, QUANTISED),
+    "trt.int8": Form(
+        QuantType.QInt8,
+        _TRT_OPERATORS,
+        {
+            "ActivationSymmetric": True,
+            "QuantizeBias": False,
+            "OpTypesToExcludeOutputQuantization": list(_TRT_OPERATORS),
+            "QDQOpTypePerChannelSupportToAxis": {"Conv": 0, "ConvTranspose": 1},
+            "DedicatedQDQPair": True,
+            "ForceQuantizeNoInputCheck": True,
+        },
+    ),
 }
-QUANTISED_OPS = ("Conv", "Gemm", "Add", "Resize", "Flatten", "Reshape", "Relu")
-BATCH = 16
 
 
-class _Images(CalibrationDataReader):  # type: ignore[misc]
-    """Feeds uint8 images (n, 1, height, width) in small batches."""
+def quantize(
+    model: ModelProto, net: str, ranges: RangesTable, precision: str, float_nodes: Collection[str]
+) -> ModelProto:
+    """The INT8 form `precision` (a key of `FORMS`) of an FP32 model; `float_nodes` stay in floating point.
 
-    def __init__(self, images: NDArray[np.uint8]) -> None:
-        starts = range(0, len(images), BATCH)
-        self._batches: Iterator[dict[str, Any]] = iter([{"image": images[i : i + BATCH]} for i in starts])
-
-    def get_next(self) -> dict[str, Any] | None:
-        return next(self._batches, None)
-
-
-def regression_nodes(model: Path) -> tuple[str, ...]:
-    """The convolutions and dense layers of the heads, which stay in floating point."""
-    graph = onnx.load(str(model)).graph
-    heads = [n.name for n in graph.node if n.op_type in ("Conv", "Gemm") and "/head" in n.name]
-    after = _behind(graph, set(heads))
-    return tuple(n.name for n in graph.node if n.name in after)
-
-
-def _behind(graph: Any, names: set[str]) -> set[str]:
-    """The named nodes and every node that depends on them."""
-    reached: set[str] = set()
-    tensors: set[str] = set()
-    for node in graph.node:
-        if node.name in names or tensors.intersection(node.input):
-            reached.add(node.name)
-            tensors.update(node.output)
-    return reached
-
-
-def quantize(model: Path, images: NDArray[np.uint8], out: Path, method: str = "minmax") -> tuple[str, ...]:
-    """Write the INT8 artefact.
-
-    Args:
-        model: the FP32 ONNX file.
-        images: calibration crops, uint8 (n, 1, height, width), as the engine would get them.
-        out: where to write; replaced in one step.
-        method: how ranges are found, a key of `METHODS`.
-
-    Returns:
-        The names of the nodes left in floating point.
+    Raises:
+        EngineMismatch: the ranges are another model's.
     """
-    whole, part = out.with_suffix(".whole"), out.with_suffix(".part")
-    net = onnx.load(str(model))
-    restore_weights(net)
-    onnx.save(net, str(whole))
-    kept = regression_nodes(whole)
-    quantize_static(
-        str(whole),
-        str(part),
-        _Images(images),
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=list(QUANTISED_OPS),
-        nodes_to_exclude=list(kept),
+    ranges.check_model(net, model_hash(model), "the ranges given")
+    form = FORMS[precision]
+    prepared = shape_inference.infer_shapes(model)
+    add_infer_metadata(prepared)
+    quantizer = QDQQuantizer(
+        prepared,
         per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        calibrate_method=METHODS[method],
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=form.activations,
+        tensors_range=_as_ort(ranges),
+        nodes_to_quantize=[],
+        nodes_to_exclude=sorted({*float_nodes, *tail(model)}),
+        op_types_to_quantize=list(form.operators),
+        extra_options=dict(form.options),
     )
-    whole.unlink()
-    part.replace(out)
-    return kept
+    quantizer.quantize_model()
+    quantizer.model.topological_sort()
+    small: ModelProto = quantizer.model.model
+    del small.metadata_props[:]
+    small.metadata_props.extend(model.metadata_props)
+    declare_outputs(small, net)
+    return small
+
+
+def float_by_default(model: ModelProto) -> tuple[str, ...]:
+    """The nodes kept in floating point before a sensitivity sweep has measured: the heads."""
+    parts = groups(model)
+    return tuple(name for head in heads(model) for name in parts[head])
+
+
+def _as_ort(ranges: RangesTable) -> TensorsData:
+    rows = {
+        name: TensorData(lowest=np.array(low, np.float32), highest=np.array(high, np.float32))
+        for name, (low, high) in ranges.tensors.items()
+    }
+    return TensorsData(CalibrationMethod.MinMax, rows)

@@ -61,8 +61,8 @@ def draw_worn(
 
     Returns the cover (h, w) of a hand, or None without one.
     """
-    if worn.sunglasses:
-        _sunglasses(frame, rig, points, turn, scale, view)
+    if worn.sunglasses or worn.glasses:
+        _glasses(frame, rig, points, turn, scale, view, worn.tint if worn.sunglasses else None)
     if worn.phone == "none" and not worn.hand_on_face:
         return None
     side = -1.0 if worn.phone_on_right else 1.0
@@ -89,21 +89,28 @@ def _hand_place(
     return float(x), float(y)
 
 
-def _sunglasses(frame: Image, rig: Rig, points: Floats, turn: Floats, scale: float, view: View) -> None:
+def _glasses(
+    frame: Image, rig: Rig, points: Floats, turn: Floats, scale: float, view: View, tint: float | None
+) -> None:
+    """Sunglasses of this `tint`, or clear glasses with a rim and a reflection without one."""
     lenses = [_lens(rig, eye, side, points) for eye, side in ((rig.right, -1.0), (rig.left, 1.0))]
     order = np.argsort([-float((lens @ turn.T)[:, 2].mean()) for lens in lenses])
     bridge = np.stack([lenses[0][3], lenses[1][3]])
+    thick = (0.045 if tint is not None else 0.022) * view.face_width
     for ear, lens in ((mesh.RIGHT_TEMPLE, lenses[0]), (mesh.LEFT_TEMPLE, lenses[1])):
         arm = np.stack([lens[0], points[ear] + (0, -0.04 * rig.width, 0)])
         normal = (turn @ np.array([np.sign(points[ear, 0]), 0, -0.25], np.float32))[2]
         if normal < 0:
-            _line(
-                frame, rig.to_image(arm.astype(np.float32), turn, scale, view.center), 0.045 * view.face_width
-            )
-    _line(frame, rig.to_image(bridge.astype(np.float32), turn, scale, view.center), 0.035 * view.face_width)
+            _line(frame, rig.to_image(arm.astype(np.float32), turn, scale, view.center), thick)
+    _line(frame, rig.to_image(bridge.astype(np.float32), turn, scale, view.center), 0.8 * thick)
     for index in order:
-        outline = np.vstack([lenses[index], lenses[index][:1]])
-        _dark_glass(frame, rounded(rig.to_image(outline, turn, scale, view.center)))
+        outline = rounded(
+            rig.to_image(np.vstack([lenses[index], lenses[index][:1]]), turn, scale, view.center)
+        )
+        if tint is None:
+            _clear_glass(frame, outline, 0.6 * thick)
+        else:
+            _dark_glass(frame, outline, tint)
 
 
 def _lens(rig: Rig, eye: Eyeball, side: float, points: Floats) -> Floats:
@@ -123,7 +130,21 @@ def _line(frame: Image, ends: Floats, thickness: float) -> None:
     cv2.line(frame, a, b, (24, 22, 22), max(1, round(thickness)), cv2.LINE_AA, 4)
 
 
-def _dark_glass(frame: Image, outline: Floats) -> None:
+def _clear_glass(frame: Image, outline: Floats, thickness: float) -> None:
+    """A rim, and the sky in the upper half of the glass."""
+    box = region(outline, (frame.shape[1], frame.shape[0]))
+    if box is None:
+        return
+    x1, y1, x2, y2 = box
+    cover = polygon_cover((y2 - y1, x2 - x1), outline - np.array([x1, y1], np.float32))
+    down = np.linspace(0, 1, y2 - y1, dtype=np.float32)[:, None]
+    across = np.linspace(0, 1, x2 - x1, dtype=np.float32)
+    streak = np.exp(-(((across - 0.25 + 0.35 * down) / 0.08) ** 2)) * (down < 0.6)
+    blend(frame, np.full(3, 225, np.float32), np.asarray(cover * (0.04 + 0.4 * streak), np.float32), x1, y1)
+    cv2.polylines(frame, [fixed(outline)], True, (40, 36, 36), max(1, round(thickness)), cv2.LINE_AA, 4)
+
+
+def _dark_glass(frame: Image, outline: Floats, tint: float) -> None:
     box = region(outline, (frame.shape[1], frame.shape[0]))
     if box is None:
         return
@@ -133,7 +154,7 @@ def _dark_glass(frame: Image, outline: Floats) -> None:
     across = np.linspace(0, 1, x2 - x1, dtype=np.float32)
     shine = 34 + 30 * (1 - down) + 40 * np.exp(-(((across - 0.3 + 0.25 * down) / 0.12) ** 2)) * (down < 0.55)
     glass = np.repeat(shine[..., None], 3, axis=2).astype(np.float32)
-    blend(frame, glass, np.asarray(cover * 0.95, np.float32), x1, y1)
+    blend(frame, glass, np.asarray(cover * tint, np.float32), x1, y1)
 
 
 def _phone_at_ear(hand: Hand, side: float) -> None:

@@ -19,6 +19,8 @@ from dms.simulator.view import View, Worn
 
 _FAR_EYE_YAW_DEG = 50.0
 """Beyond this turn the nose and the head's own curve hide the far eye."""
+_FAINT_TINT, _BLIND_TINT = 0.5, 0.85
+"""Eyes are fully seen through sunglasses up to the first tint and not at all from the second on."""
 _LAMP = np.array([-0.2, -0.5, -0.8], np.float32)
 """Where the light comes from when the head turns under it."""
 _NECK_FOLLOWS = 0.25
@@ -138,11 +140,13 @@ def _light(normals: Floats, photo_normals: Floats, side: float) -> Floats:
 
 
 def _visibility(pixels: Floats, pose: Pose, worn: Worn, hand: Floats | None) -> tuple[float, float]:
-    """Right and left eye: 0 behind sunglasses or a hand, or on the far side of a turned head."""
+    """Right and left eye: 0 behind dark glasses or a hand, or on the far side of a turned head."""
     seen = []
+    through = float(np.clip((_BLIND_TINT - worn.tint) / (_BLIND_TINT - _FAINT_TINT), 0, 1))
     for eye, far in ((mesh.RIGHT_EYE, -pose.yaw_deg), (mesh.LEFT_EYE, pose.yaw_deg)):
         covered = hand is not None and _at(hand, pixels[eye.iris]) > 0.5
-        seen.append(0.0 if worn.sunglasses or covered or far > _FAR_EYE_YAW_DEG else 1.0)
+        bare = 0.0 if covered or far > _FAR_EYE_YAW_DEG else 1.0
+        seen.append(bare * through if worn.sunglasses else bare)
     return seen[0], seen[1]
 
 

@@ -18,8 +18,9 @@ _LID_MEET = 0.8
 """The lids meet at this share of the opening, from above: the upper lid travels most of the way."""
 _EYE_PER_IRIS = 2.05
 """Radius of the eyeball over that of the iris (12 mm / 5.85 mm)."""
-_FOLLOW_DOWN = 0.017
-"""Share of the opening by which the upper lid follows the gaze per degree downwards."""
+_UPPER_FOLLOWS, _LOWER_FOLLOWS = 0.95, 0.5
+"""How far the lids go along with a gaze that rises or falls, over the way of the eyeball's front: the upper
+lid keeps its distance from the pupil, the lower one goes about half of the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,19 @@ class Eyeball:
     iris_radius: float
     width: float
     close: Floats  # (n, 3): where full closure moves every vertex
+    upper_drop: Floats  # (n,): how far every vertex sinks with the middle of the upper lid
+    lower_drop: Floats  # (n,): the same for the lower lid
+
+    def lids(self, opening: float, gaze_pitch_deg: float) -> Floats:
+        """Displacement (n, 3) of all vertices: both lids follow the gaze, then close towards each other."""
+        closed = 1 - float(np.clip(opening, 0, 1.2))
+        way = -self.radius * float(np.sin(np.radians(gaze_pitch_deg)))
+        upper, lower = _UPPER_FOLLOWS * way, _LOWER_FOLLOWS * way
+        meet = _LID_MEET * lower + (1 - _LID_MEET) * upper
+        motion: Floats = self.close * np.float32(closed)
+        motion[:, 1] += self.upper_drop * (upper + (meet - upper) * closed)
+        motion[:, 1] += self.lower_drop * (lower + (meet - lower) * closed)
+        return motion
 
 
 class Rig:
@@ -90,7 +104,7 @@ class Rig:
         """All vertices (n, 3) in head axes with lids and jaw moved."""
         points = self._with_jaw(float(np.clip(pose.jaw, 0, 1)))
         for eye, opening in ((self.right, pose.open_right), (self.left, pose.open_left)):
-            points = points + eye.close * lid_closure(opening, pose.gaze_pitch_deg)
+            points = points + eye.lids(opening, pose.gaze_pitch_deg)
         return points
 
     def _with_jaw(self, jaw: float) -> Floats:
@@ -116,12 +130,6 @@ class Rig:
         return project(points @ turn.T, self.portrait.distance) * scale + np.array(center, np.float32)
 
 
-def lid_closure(opening: float, gaze_pitch_deg: float) -> float:
-    """How far the lids have gone, 0 to 1: closing, and the upper lid following a gaze that goes down."""
-    follow = np.clip(-gaze_pitch_deg * _FOLLOW_DOWN, -0.1, 0.45)
-    return float(1 - np.clip(opening, 0, 1.2) * (1 - follow))
-
-
 def _eyeball(space: Floats, points: mesh.EyePoints) -> Eyeball:
     corners = space[[points.upper[0], points.upper[-1]]]
     width = float(np.linalg.norm(corners[1] - corners[0]))
@@ -130,29 +138,51 @@ def _eyeball(space: Floats, points: mesh.EyePoints) -> Eyeball:
     radius = _EYE_PER_IRIS * iris_radius
     lids = space[list(points.ring)].mean(0)
     center = np.array([corners[:, 0].mean(), 0.5 * (corners[:, 1].mean() + lids[1]), lids[2] + 0.72 * radius])
-    close = _lid_motion(space, points, width)
-    return Eyeball(points, center.astype(np.float32), radius, iris_radius, width, close)
+    upper, lower = _lid_weights(space, points, width)
+    close = _closure(space, points, upper, lower)
+    arch = _arch(space, points)
+    return Eyeball(
+        points, center.astype(np.float32), radius, iris_radius, width, close, upper * arch, lower * arch
+    )
 
 
-def _lid_motion(space: Floats, points: mesh.EyePoints, width: float) -> Floats:
+def _lid_weights(space: Floats, points: mesh.EyePoints, width: float) -> tuple[Floats, Floats]:
+    """How much every vertex (n,) goes along with the upper and the lower lid; skin beyond them does too."""
+    lids = [space[list(points.upper)], space[list(points.lower)]]
+    order = np.argsort(lids[0][:, 0])
+    x = space[:, 0]
+    fade = smooth(1 - (np.abs(x - lids[0][:, 0].mean()) - 0.5 * width) / (0.2 * width))
+    weights = []
+    for lid, own, sign, reach in (
+        (lids[0], points.upper, 1.0, 0.60 * width), (lids[1], points.lower, -1.0, 0.35 * width),
+    ):  # fmt: skip
+        height = sign * (np.interp(x, lid[order, 0], lid[order, 1]) - space[:, 1]) / reach
+        weight = np.where((height >= -1e-4) & (height < 1), (1 - np.clip(height, 0, 1)) ** 2, 0) * fade
+        weight[list(points.ring)] = 0
+        weight[list(own[1:-1])] = 1
+        weight[[points.iris, *points.iris_rim]] = 0
+        weights.append(np.asarray(weight, np.float32))
+    return weights[0], weights[1]
+
+
+def _closure(space: Floats, points: mesh.EyePoints, upper_share: Floats, lower_share: Floats) -> Floats:
     """Displacement (n, 3) of all vertices at full closure; skin above comes down with the lid."""
     upper, lower = space[list(points.upper)], space[list(points.lower)]
     meet = lower * _LID_MEET + upper * (1 - _LID_MEET)
     order = np.argsort(upper[:, 0])
-    x = space[:, 0]
     motion = np.zeros_like(space)
-    fade = smooth(1 - (np.abs(x - upper[:, 0].mean()) - 0.5 * width) / (0.2 * width))
-    for lid, sign, reach in ((upper, 1.0, 0.60 * width), (lower, -1.0, 0.35 * width)):
-        height = sign * (np.interp(x, lid[order, 0], lid[order, 1]) - space[:, 1]) / reach
-        weight = np.where((height >= -1e-4) & (height < 1), (1 - np.clip(height, 0, 1)) ** 2, 0) * fade
+    for lid, share in ((upper, upper_share), (lower, lower_share)):
         move = (meet - lid)[order]
         for axis in range(3):
-            motion[:, axis] += weight * np.interp(x, lid[order, 0], move[:, axis])
-    motion[list(points.upper)] = meet - upper
-    motion[list(points.lower)] = meet - lower
-    motion[[points.upper[0], points.upper[-1]]] = 0
-    motion[[points.iris, *points.iris_rim]] = 0
+            motion[:, axis] += share * np.interp(space[:, 0], lid[order, 0], move[:, axis])
     return motion
+
+
+def _arch(space: Floats, points: mesh.EyePoints) -> Floats:
+    """How far a vertex (n,) follows the middle of a lid: all of it there, nothing at the corners."""
+    corners = space[[points.upper[0], points.upper[-1]], 0]
+    across = (space[:, 0] - corners.mean()) / (0.5 * np.ptp(corners))
+    return np.asarray(np.clip(1 - across**2, 0, 1), np.float32)
 
 
 def _jaw_weight(space: Floats) -> NDArray[np.float32]:

@@ -17,9 +17,14 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Worn:
-    """What the driver wears and holds: `phone` is "none", "ear" or "hand"; `lift` 0 to 1 raises the hand."""
+    """What the driver wears and holds: `phone` is "none", "ear" or "hand"; `lift` 0 to 1 raises the hand.
+
+    `tint` is the share of the light that sunglasses keep back. `glasses` are clear ones.
+    """
 
     sunglasses: bool = False
+    tint: float = 0.95
+    glasses: bool = False
     mask: bool = False
     phone: str = "none"
     phone_on_right: bool = True

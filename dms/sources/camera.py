@@ -194,7 +194,7 @@ class StreamSource(LiveSource):
     """A network stream (RTSP, HTTP) through FFmpeg; RTSP prefers TCP."""
 
     def __init__(self, config: SourceConfig) -> None:
-        super().__init__(_without_password(config.uri), lambda: _open_stream(config), config)
+        super().__init__(without_password(config.uri), lambda: _open_stream(config), config)
 
 
 class _StreamReader:
@@ -228,13 +228,14 @@ def _open_stream(config: SourceConfig) -> _StreamReader:
     capture = cv2.VideoCapture(config.uri, cv2.CAP_FFMPEG, [value for option in options for value in option])
     if not capture.isOpened():
         raise SourceLost(
-            f"no stream at {_without_password(config.uri)}: check the address, the login and that the server "
+            f"no stream at {without_password(config.uri)}: check the address, the login and that the server "
             "runs (`ffprobe URL` says more)"
         )
     return _StreamReader(capture)
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """The address of a stream as it may be told and kept."""
     scheme, _, rest = url.partition("://")
     login, at, host = rest.rpartition("@")
     return f"{scheme}://{login.partition(':')[0]}{':***' if ':' in login else ''}{at}{host}" if at else url

@@ -1,152 +1,163 @@
-"""What a cabin does to a picture, in batches on the GPU: light, sun, infrared look, blur, noise, occlusion.
+"""What a cabin does to a batch of pictures on the GPU: how often each of `effects` and `covers` is met.
 
-Images are float (n, 1, height, width), 0 to 1. Every function draws its own random numbers from torch's
-default generator (seeded once by the trainer) and leaves a share of the batch as it is.
+Images are float (n, 1, height, width), 0 to 1. Randomness comes from torch's default generator, seeded once
+by the trainer. `strength` (0 to 1) multiplies the shares: the loop lowers it towards the end of a run. Where
+a task knows the eyes and the mouth (`Marks`: right eye, left eye, mouth in crop units), covers are worn where
+they belong; without marks only patches and the wheel's rim are laid over the picture.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-BLUR = 9
-"""Side of the blur kernels in pixels."""
+from dms.training import covers, effects
+from dms.training.covers import Marks
+
+Effect = Callable[[Tensor], Tensor]
+Cover = Callable[[Tensor, Marks], tuple[Tensor, Tensor]]
+
+LIGHT: dict[str, tuple[Effect, float]] = {
+    "tone": (effects.tone, 1.0), "low sun": (effects.low_sun, 0.2), "shadow": (effects.shadow, 0.1),
+    "dark": (effects.dark, 0.12), "overexposed": (effects.overexposed, 0.06),
+    "near infrared": (effects.infrared, 0.3),
+}  # fmt: skip
+"""Light, in the order it is met, and the share of the hard-lit pictures that meets it."""
+HARD = 0.67
+"""Share of a batch in hard light; the rest only varies a little in brightness."""
+LENS: dict[str, tuple[Effect, float]] = {
+    "defocus": (effects.defocus, 0.2), "motion blur": (effects.motion_blur, 0.2),
+    "small face": (effects.coarse, 0.15),
+}  # fmt: skip
+SENSOR: dict[str, tuple[Effect, float]] = {
+    "1 lux": (effects.night, 0.06), "noise": (effects.noisy, 0.1), "8 bits": (effects.sensor, 1.0),
+    "JPEG": (effects.jpeg, 0.12),
+}  # fmt: skip
+COVERS: dict[str, tuple[Cover, float]] = {
+    "patch": (covers.patch, 0.4), "wheel rim": (covers.wheel_rim, 0.1), "hand": (covers.hand, 0.15),
+    "mask": (covers.mask, 0.08), "cap peak": (covers.cap_peak, 0.09), "sunglasses": (covers.sunglasses, 0.1),
+    "second face": (covers.neighbour, 0.04), "printed face": (covers.print_beside, 0.04),
+}  # fmt: skip
+"""What covers a face, and its share among the covers; all but the first two need marks."""
+ANYWHERE = ("patch", "wheel rim")
+GLINTS = 0.05
 
 
-def some(images: Tensor, share: float) -> Tensor:
-    """1 for a random share of the batch, else 0, shape (n, 1, 1, 1)."""
-    return (_uniform(images) < share).float()
+def _rows(images: Tensor, share: float) -> Tensor:
+    """Rows of a random share of the batch. The count is drawn on the host: nothing waits for the device."""
+    count = int(len(images) * share + float(torch.rand(())))
+    return torch.randperm(len(images), device=images.device)[:count]
 
 
-def _uniform(images: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
-    return torch.rand(len(images), 1, 1, 1, device=images.device) * (high - low) + low
+def _met(images: Tensor, effect: Effect, share: float) -> Tensor:
+    """The effect on a share of the batch, the rest as it was."""
+    if share >= 1:
+        return effect(images)
+    rows = _rows(images, share)
+    if not len(rows):
+        return images
+    return images.index_copy(0, rows, effect(images[rows]))
 
 
-def _normal(images: Tensor) -> Tensor:
-    return torch.randn(len(images), 1, 1, 1, device=images.device)
+def photometric(images: Tensor, strength: float = 1.0, marks: Marks | None = None) -> Tensor:
+    """Light, glints, lens, sensor; a third of the batch stays nearly as it was.
+
+    Args:
+        images: (n, 1, height, width), 0 to 1; sides are multiples of 8.
+        strength: multiplies the share of pictures that meet an effect.
+        marks: where the eyes are, for the glints; anywhere if None.
+    """
+    images = light(images, strength)
+    rows = _rows(images, GLINTS * strength)
+    if len(rows):
+        eyes = None if marks is None else marks[rows, :2]
+        images = images.index_copy(0, rows, effects.glints(images[rows], eyes))
+    for effect, share in [*LENS.values(), *SENSOR.values()]:
+        images = _met(images, effect, share if share == 1 else share * strength)
+    return images.clamp(0, 1)
 
 
-def grid(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Pixel positions x, y from -1 to 1, shape (1, 1, height, width)."""
-    height, width = images.shape[2:]
-    y = torch.linspace(-1, 1, height, device=images.device)[None, None, :, None].expand(1, 1, height, width)
-    x = torch.linspace(-1, 1, width, device=images.device)[None, None, None, :].expand(1, 1, height, width)
-    return x, y
+def light(images: Tensor, strength: float = 1.0) -> Tensor:
+    """Another camera, sun, shadow, dusk, infrared lamp; a little brightness on the rest."""
+    images = images * torch.exp(0.15 * effects.normal(images))
+    return _met(images, _hard_light, HARD * strength)
 
 
-def tone(images: Tensor) -> Tensor:
-    """Gamma, contrast, brightness; a share goes very dark, a share is clipped bright."""
-    images = images.clamp(1e-4, 1) ** torch.exp(0.4 * _normal(images))
-    mean = images.mean(dim=(2, 3), keepdim=True)
-    images = (images - mean) * torch.exp(0.3 * _normal(images)) + mean + 0.1 * _normal(images)
-    dark = some(images, 0.12)
-    images = images * (1 - dark * _uniform(images, 0.4, 0.93))
-    bright = some(images, 0.06)
-    return images * (1 + bright * _uniform(images, 0.3, 1.5))
+def _hard_light(images: Tensor) -> Tensor:
+    for effect, share in LIGHT.values():
+        images = _met(images, effect, share)
+    return images
 
 
-def sun(images: Tensor) -> Tensor:
-    """Low sun or shadow over a half plane with a soft edge."""
-    x, y = grid(images)
-    angle = _uniform(images, 0, 2 * math.pi)
-    edge = torch.cos(angle) * x + torch.sin(angle) * y - _uniform(images, -0.5, 0.5)
-    lit = torch.sigmoid(edge / _uniform(images, 0.03, 0.5))
-    amount = _uniform(images, -0.75, 1.5) * some(images, 0.3)
-    return images * (1 + amount * lit) + amount.clamp_min(0) * 0.15 * lit
+def occlude(
+    images: Tensor, share: float, marks: Marks | None = None, kinds: Sequence[str] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Lay something over a share of the faces.
 
-
-def infrared(images: Tensor) -> Tensor:
-    """An infrared lamp beside the lens: bright near its centre, dark round it, flat skin."""
-    x, y = grid(images)
-    cx, cy = _uniform(images, -0.4, 0.4), _uniform(images, -0.4, 0.4)
-    fall = 1 / (1 + _uniform(images, 0.5, 2.5) * ((x - cx) ** 2 + (y - cy) ** 2))
-    lit = images.clamp_min(1e-4) ** _uniform(images, 0.5, 1.0) * fall * _uniform(images, 0.8, 1.3)
-    use = some(images, 0.3)
-    return images * (1 - use) + lit * use
-
-
-def blur(images: Tensor, share: float = 0.4) -> Tensor:
-    """Defocus and motion blur: one Gaussian kernel an image, often longer along a random direction."""
-    n = len(images)
-    at = torch.arange(BLUR, device=images.device, dtype=torch.float32) - BLUR // 2
-    y, x = at[None, :, None], at[None, None, :]
-    angle = torch.rand(n, 1, 1, device=images.device) * math.pi
-    along = torch.cos(angle) * x + torch.sin(angle) * y
-    across = -torch.sin(angle) * x + torch.cos(angle) * y
-    narrow = torch.rand(n, 1, 1, device=images.device) * 1.1 + 0.05
-    wide = narrow * (1 + 3 * torch.rand(n, 1, 1, device=images.device) ** 2)
-    kernel = torch.exp(-0.5 * ((along / wide) ** 2 + (across / narrow) ** 2))
-    same = torch.zeros_like(kernel)
-    same[:, BLUR // 2, BLUR // 2] = 1
-    kernel = torch.where(torch.rand(n, 1, 1, device=images.device) < share, kernel, same)
-    kernel = kernel / kernel.sum(dim=(1, 2), keepdim=True)
-    padded = F.pad(images, [BLUR // 2] * 4, mode="replicate").transpose(0, 1)
-    return F.conv2d(padded, kernel[:, None], groups=n).transpose(0, 1)
-
-
-def coarse(images: Tensor, share: float = 0.15) -> Tensor:
-    """A face seen from far: the batch shrunk by one random factor and enlarged again, for a share of it."""
-    factor = 0.3 + 0.5 * float(torch.rand(()))
-    small = F.interpolate(images, scale_factor=factor, mode="bilinear", antialias=True)
-    back = F.interpolate(small, size=images.shape[2:], mode="bilinear")
-    use = some(images, share)
-    return images * (1 - use) + back * use
-
-
-def noise(images: Tensor) -> Tensor:
-    """Sensor noise, sometimes as strong as at one lux; then the camera's 8 bits."""
-    sigma = 0.015 * _normal(images).abs() + some(images, 0.1) * _uniform(images, 0, 0.1)
-    images = images + sigma * torch.randn_like(images)
-    return (images.clamp(0, 1) * 255).round() / 255
-
-
-def photometric(images: Tensor) -> Tensor:
-    """All of the above, in the order light, lens, sensor; a third of the batch stays nearly as it was."""
-    return noise(coarse(blur(light(images))))
-
-
-def light(images: Tensor) -> Tensor:
-    """Tone, sun and infrared lamp on two thirds of the batch, a little brightness on the rest."""
-    hard = infrared(sun(tone(images)))
-    mild = images * torch.exp(0.2 * _normal(images))
-    use = some(images, 0.67)
-    return hard * use + mild * (1 - use)
-
-
-def occlude(images: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """Put a turned patch of another picture or of plain grey over part of a share of the images.
+    Args:
+        images: (n, 1, height, width), 0 to 1.
+        share: of the batch.
+        marks: right eye, left eye, mouth in crop units (n, 3, 2).
+        kinds: names out of `COVERS`; all, or `ANYWHERE` without marks. Leave out what a net is asked for:
+            no drawn hands for activities, no further faces for the detector unless they are labelled.
 
     Returns:
-        The images and the cover (n, 1, height, width), 1 where something lies over the face.
+        The images and how much is hidden (n, 1, height, width), 0 to 1.
     """
-    x, y = grid(images)
-    angle = _uniform(images, 0, math.pi)
-    dx, dy = x - _uniform(images, -0.9, 0.9), y - _uniform(images, -0.9, 0.9)
-    along = torch.cos(angle) * dx + torch.sin(angle) * dy
-    across = -torch.sin(angle) * dx + torch.cos(angle) * dy
-    power = torch.where(_uniform(images) < 0.5, 2.0, 8.0)
-    a, b = _uniform(images, 0.1, 0.7), _uniform(images, 0.05, 0.4)
-    cover = ((along / a).abs() ** power + (across / b).abs() ** power < 1).float() * some(images, share)
-    other = torch.roll(images, 1, 0).flip(2) * _uniform(images, 0.5, 1.2)
-    plain = _uniform(images, 0.0, 0.9).expand_as(images)
-    patch = torch.where(_uniform(images) < 0.5, other, plain)
-    return images * (1 - cover) + patch * cover, cover
+    kinds = kinds or (ANYWHERE if marks is None else tuple(COVERS))
+    where = torch.full((len(images), 3, 2), float("nan"), device=images.device) if marks is None else marks
+    whole = sum(COVERS[k][1] for k in kinds)
+    hidden = torch.zeros_like(images)
+    order, start = torch.randperm(len(images), device=images.device), 0
+    for name in kinds:
+        put, part = COVERS[name]
+        end = start + int(len(images) * share * part / whole + float(torch.rand(())))
+        rows, start = order[start:end], end
+        if len(rows):
+            changed, cover = put(images[rows], where[rows])
+            images, hidden = images.index_copy(0, rows, changed), hidden.index_copy(0, rows, cover)
+    return images, hidden
+
+
+def perspective(images: Tensor, amount: float = 0.2) -> tuple[Tensor, Tensor]:
+    """Seen from a dash or pillar camera: one side or the lower edge nearer than the other.
+
+    Returns:
+        The images and homographies (n, 3, 3) for `moved`; labels that are points must move along.
+    """
+    n, device = len(images), images.device
+    tilt = (torch.rand(n, 2, device=device) * 2 - 1) * amount
+    home = torch.eye(3, device=device).repeat(n, 1, 1)
+    home[:, 2, :2] = tilt
+    x, y = effects.grid(images)
+    flat = torch.stack([x[0, 0], y[0, 0], torch.ones_like(x[0, 0])]).flatten(1)
+    seen = torch.einsum("nij,jk->nik", home, flat)
+    where = (seen[:, :2] / seen[:, 2:]).transpose(1, 2).reshape(n, *images.shape[2:], 2)
+    # Align the corners: `grid` counts pixel centres from -1 to 1.
+    return F.grid_sample(images, where, padding_mode="border", align_corners=True), torch.linalg.inv(home)
+
+
+def moved(points: Tensor, homography: Tensor) -> Tensor:
+    """Points (n, k, 2) in crop units, where `perspective` brought them."""
+    flat = torch.cat([points * 2 - 1, torch.ones_like(points[..., :1])], 2)
+    seen = torch.einsum("nij,nkj->nki", homography, flat)
+    return (seen[..., :2] / seen[..., 2:] + 1) / 2
 
 
 def surround(images: Tensor, mask: Tensor, backgrounds: Tensor) -> Tensor:
     """Fill what lies beyond the picture: with a background, plain grey, or black as the run time does."""
-    kind = _uniform(images)
+    kind = effects.uniform(images)
     fill = torch.where(
-        kind < 0.5, backgrounds, torch.where(kind < 0.7, _uniform(images), torch.zeros_like(kind))
+        kind < 0.5, backgrounds, torch.where(kind < 0.7, effects.uniform(images), torch.zeros_like(kind))
     )
     return images * mask + fill * (1 - mask)
 
 
 def covered_at(cover: Tensor, unit: Tensor) -> Tensor:
-    """Whether points (n, k, 2) in crop units lie under the cover, shape (n, k)."""
+    """How much of points (n, k, 2) in crop units lies hidden under the cover, shape (n, k)."""
     height, width = cover.shape[2:]
     x = (unit[..., 0] * width).long().clamp(0, width - 1)
     y = (unit[..., 1] * height).long().clamp(0, height - 1)

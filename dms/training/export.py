@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from pathlib import Path
 
 import onnx
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dms.engines.contract import CONTRACTS
-from dms.training.nets import ConvBn
+from dms.training.folding import fused
 
 OPSET = 17
 
@@ -27,16 +25,6 @@ class _Ordered(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         out = self.net(image)
         return tuple(out[name] for name in self.names)
-
-
-def fused(net: nn.Module) -> nn.Module:
-    """A copy in evaluation mode with every batch norm folded into its convolution."""
-    net = copy.deepcopy(net).eval()
-    for module in net.modules():
-        if isinstance(module, ConvBn) and isinstance(module.norm, nn.BatchNorm2d):
-            module.conv = fuse_conv_bn_eval(module.conv, module.norm)
-            module.norm = nn.Identity()
-    return net
 
 
 def export(name: str, net: nn.Module, path: Path) -> None:

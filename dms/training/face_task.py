@@ -7,90 +7,95 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from dms.engines.contract import CONTRACTS
-from dms.training import augment, geometry, nets
-from dms.training.bank import ImageBank
-from dms.training.pack import Pack
+from dms.errors import InputError
+from dms.evaluation.pack import Pack
+from dms.training import augment, face_windows, geometry, nets
+from dms.training.datasets.bank import ImageBank
+from dms.training.face_windows import HEIGHT, WIDTH, HardWindows, Windows, frame_matrix, mean_side
 from dms.training.tasks import Batch, Draw
 
-HEIGHT, WIDTH = CONTRACTS["face"].height, CONTRACTS["face"].width
 LEVEL_SIDES = ((0.0, 34.0), (26.0, 78.0), (60.0, 1e9))
 """Which face sizes (root of the area, pixels of the input) strides 8, 16 and 32 answer for; they overlap."""
 NEAR = 0.9
 """A cell is positive when the face's centre is nearer than this, in strides; to twice that it is ignored."""
 SMALLEST = 7.0
 """Smaller faces (root of the area, pixels of the input) are neither asked for nor punished."""
+LARGEST = 190.0
+"""Nor are larger ones: an eye or a cheek that fills the frame is no driver's face."""
+GOOD_OVERLAP = 0.8
+"""A box that overlaps its face by this or more deserves the score 1: scores shall part at one half."""
+RECOGNISABLE = 0.55
+"""Likeness of a face before and after light, noise and cover; below it is neither asked for nor punished."""
 MIRRORED_POINTS = (1, 0, 2, 4, 3)
-
-
-def mean_side(box: Tensor) -> Tensor:
-    """Root of the area of boxes (..., 4)."""
-    size = (box[..., 2:] - box[..., :2]).clamp_min(0)
-    return (size[..., 0] * size[..., 1] + 1e-6).sqrt()
-
-
-def frame_matrix(center: Tensor, scale: Tensor, angle: Tensor, at: Tensor, flip: Tensor) -> Tensor:
-    """Matrices (n, 2, 3) from input to image pixels; image point `center` comes to `at`."""
-    c, s = scale * torch.cos(angle), scale * torch.sin(angle)
-    sign = 1 - 2 * flip.float()
-    rows = torch.stack([torch.stack([c * sign, -s], 1), torch.stack([s * sign, c], 1)], 1)
-    offset = center - torch.einsum("nij,nj->ni", rows, at)
-    return torch.cat([rows, offset[:, :, None]], 2)
+REMEMBERED = 2048
+"""How many faceless windows that looked like faces are kept for showing again."""
 
 
 class FaceTask:
     """Boxes and five points of all faces in the letterboxed frame."""
 
-    background, roaming = 0.25, 0.2
-    """Shares of a batch: pictures without any face, and windows anywhere in pictures with faces."""
+    strength = 1.0
+    """Share of the augmentation in force; the loop lowers it towards the end."""
+    erased = 0.08
+    """Share of a batch whose faces are covered by something else: bodies, hair and hands are no faces."""
 
-    def __init__(self, pack: Pack, bank: ImageBank) -> None:
-        self.net = nets.FaceNet().to(bank.device)
+    def __init__(self, pack: Pack, bank: ImageBank, net: nn.Module | None = None) -> None:
+        self.net = (net or nets.FaceNet()).to(bank.device)
         self.bank = bank
-        self.draw = Draw(pack.tables["face"], bank.device)
         face = pack.tables["face"]
+        self.draw = Draw(face, bank.device)
+        if not face["negative"][face["val"]].any() or not face["negative"][~face["val"]].any():
+            raise InputError(
+                "the face net needs pictures without any face, for training and for validation; "
+                "add some rows without a box to both splits"
+            )
         self.negatives = torch.from_numpy(np.flatnonzero(face["negative"] & ~face["val"])).to(bank.device)
         self.held_negatives = torch.from_numpy(np.flatnonzero(face["negative"] & face["val"])).to(bank.device)
+        self.hard = HardWindows(REMEMBERED, bank.device)
         self.anchors = nets.anchors(HEIGHT, WIDTH).to(bank.device)
         self.levels = torch.tensor(LEVEL_SIDES, device=bank.device)
 
     def batch(self, size: int) -> tuple[Tensor, Batch]:
-        """See `tasks.Task`."""
+        """See `tasks.Task`. The targets also name the windows, so that `loss` can remember the hard ones."""
         rows = self.draw.rows(size)
-        images, mask, box, points, use = self._foreground(rows)
-        images = self._pasted(images, mask)
-        images = augment.occlude(images, 0.1)[0]
-        images = augment.photometric(images)
+        windows = self.hard.mixed_in(face_windows.draw(rows, self.negatives, self.bank))
+        images, mask = self.bank.sample_shrunk(windows.image, windows.matrix, HEIGHT, WIDTH)
+        box, points, use = self._faces(rows, windows)
+        behind = self._behind(size)
+        images = augment.surround(images / 255, self._soft(mask), behind)
+        images, use = self._erase(images, behind, box, use)
+        clean = images
+        images = augment.occlude(images, 0.12 * self.strength)[0]
+        images = augment.photometric(images, self.strength)
+        seen = likeness(clean, images, box) > RECOGNISABLE
         images, inside = self._letterboxed(images, box)
-        use = torch.where(inside, use, torch.where(use != 0, -1.0, use))
-        return images * 255, {"box": box, "points": points, "use": use}
+        use = torch.where(inside & seen, use, -use.abs())
+        return images * 255, {
+            "box": box, "points": points, "use": use,
+            "image": windows.image, "matrix": windows.matrix, "empty": windows.empty,
+        }  # fmt: skip
 
-    def _foreground(self, rows: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """One picture with its faces, anywhere and of any size; a share has no faces."""
-        n, device = len(rows["image"]), self.bank.device
-        kind = torch.rand(n, device=device)
-        empty, free = kind < self.background, kind < self.background + self.roaming
-        other = self.negatives[torch.randint(len(self.negatives), (n,), device=device)]
-        image = torch.where(empty, other, rows["image"])
-        use = torch.where(empty[:, None], torch.zeros_like(rows["use"]), rows["use"])
-        main = rows["box"].gather(1, (rows["use"] == 1).float().argmax(1)[:, None, None].expand(-1, 1, 4))[
-            :, 0
-        ]
-        extent = self.bank.size[image]
-        span = torch.exp(torch.rand(n, device=device) * 2.4 + 4.4)
-        wanted = torch.exp(torch.rand(n, device=device) * 2.9 + 2.2)
-        scale = torch.where(free, extent.amax(1) / span, mean_side(main).clamp_min(4) / wanted)
-        anywhere = extent * torch.rand(n, 2, device=device)
-        center = torch.where(free[:, None], anywhere, (main[:, :2] + main[:, 2:]) / 2)
-        spot = torch.rand(n, 2, device=device) * torch.tensor([WIDTH, HEIGHT], device=device)
-        angle = 0.15 * torch.randn(n, device=device)
-        angle = angle + (torch.rand(n, device=device) < 0.1) * torch.randn(n, device=device) * 0.5
-        flip = torch.rand(n, device=device) < 0.5
-        matrix = frame_matrix(center, scale, angle, spot, flip)
-        images, mask = self.bank.sample_shrunk(image, matrix, HEIGHT, WIDTH)
-        box, points = self._move(rows["box"], rows["points"], matrix, flip)
-        use = torch.where(mean_side(box) < SMALLEST, -use.abs(), use)
-        return images / 255, mask, box, points, use
+    def _faces(self, rows: Batch, windows: Windows) -> tuple[Tensor, Tensor, Tensor]:
+        """Boxes, points and use of the faces in the windows; too small and too large ones are ignored."""
+        box, points = self._move(rows["box"], rows["points"], windows.matrix, windows.flip)
+        use = torch.where(windows.empty[:, None], torch.zeros_like(rows["use"]), rows["use"])
+        side = mean_side(box)
+        return box, points, torch.where((side < SMALLEST) | (side > LARGEST), -use.abs(), use)
+
+    def _erase(self, images: Tensor, behind: Tensor, box: Tensor, use: Tensor) -> tuple[Tensor, Tensor]:
+        """Cover all faces of the first rows with something else."""
+        count = int(len(images) * self.erased)
+        center, half = (
+            (box[:count, :, :2] + box[:count, :, 2:]) / 2,
+            (box[:count, :, 2:] - box[:count, :, :2]) * 0.58,
+        )
+        x = (torch.arange(WIDTH, device=box.device) - center[..., :1]).abs() < half[..., :1]
+        y = (torch.arange(HEIGHT, device=box.device) - center[..., 1:]).abs() < half[..., 1:]
+        cover = ((use[:count, :, None] != 0) & y)[..., :, None] & x[..., None, :]
+        cover = cover.any(1, keepdim=True)
+        covered = torch.where(cover, behind[:count].flip(0), images[:count])
+        gone = torch.zeros_like(use[:count])
+        return torch.cat([covered, images[count:]]), torch.cat([gone, use[count:]])
 
     @staticmethod
     def _move(box: Tensor, points: Tensor, matrix: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,21 +109,22 @@ class FaceTask:
         points = torch.where(flip[:, None, None, None], swapped, moved)
         return torch.cat([center - half, center + half], 2), points
 
-    def _pasted(self, images: Tensor, mask: Tensor) -> Tensor:
-        """Fill what lies beyond the picture with another picture without faces, behind a soft edge."""
-        n, device = len(images), self.bank.device
+    def _behind(self, n: int) -> Tensor:
+        """Pictures without faces (n, 1, height, width), 0 to 1, to fill what lies beyond the picture."""
+        device = self.bank.device
         rows = self.negatives[torch.randint(len(self.negatives), (n,), device=device)]
+        size = torch.tensor([WIDTH, HEIGHT], device=device)
         extent = self.bank.size[rows]
-        scale = (extent / torch.tensor([WIDTH, HEIGHT], device=device)).amin(1) * (
-            0.4 + 0.6 * torch.rand(n, device=device)
-        )
-        at = torch.tensor([[WIDTH / 2, HEIGHT / 2]], device=device).expand(n, 2)
+        scale = (extent / size).amin(1) * (0.4 + 0.6 * torch.rand(n, device=device))
         flip = torch.rand(n, device=device) < 0.5
-        matrix = frame_matrix(extent / 2, scale, torch.zeros(n, device=device), at, flip)
-        behind, _ = self.bank.sample_shrunk(rows, matrix, HEIGHT, WIDTH)
-        soft = F.avg_pool2d(mask, 5, 1, 2, count_include_pad=False)
-        mask = torch.where(torch.rand(n, 1, 1, 1, device=device) < 0.5, (2 * soft - 1).clamp_min(0), mask)
-        return augment.surround(images, mask, behind / 255)
+        matrix = frame_matrix(extent / 2, scale, torch.zeros_like(scale), (size / 2).expand(n, 2), flip)
+        return self.bank.sample_shrunk(rows, matrix, HEIGHT, WIDTH)[0] / 255
+
+    @staticmethod
+    def _soft(mask: Tensor) -> Tensor:
+        """The picture's edge, blurred on half of the batch."""
+        soft = (2 * F.avg_pool2d(mask, 5, 1, 2, count_include_pad=False) - 1).clamp_min(0)
+        return torch.where(torch.rand(len(mask), 1, 1, 1, device=mask.device) < 0.5, soft, mask)
 
     def _letterboxed(self, images: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
         """Black bars of other aspect ratios on a share; faces whose centre they hide no longer count."""
@@ -170,51 +176,58 @@ class FaceTask:
         wanted = (points - self.anchors[:, :2].repeat(1, 5)) / stride
         span = ((box[..., 2:] - box[..., :2]).amax(2, keepdim=True) / stride).clamp_min(0.5)
         off = F.smooth_l1_loss(out["points"] / span, wanted / span, beta=0.03, reduction="none").mean(2)
-        quality = torch.where(positive, overlap.detach().clamp(0.05, 1), 0)
+        quality = torch.where(positive, (overlap.detach() / GOOD_OVERLAP).clamp(0.05, 1), 0)
         score = out["score"].float().clamp(1e-5, 1 - 1e-5)
         entropy = -(quality * torch.log(score) + (1 - quality) * torch.log1p(-score))
         focal = entropy * (quality - score).abs() ** 2 * (positive | ~ignored)
+        wrong = (score * ~(positive | ignored)).amax(1)
+        self._remember(wrong.detach(), target)
         return {
             "score": focal.sum() / count,
+            "loudest": -0.5 * torch.log1p(-wrong).mean(),
             "box": 2 * (extra * positive).sum() / count,
             "points": 5 * (off * positive).sum() / count,
         }
 
+    def _remember(self, wrong: Tensor, target: Batch) -> None:
+        """Offer the faceless windows with their highest score to the memory of hard ones."""
+        self.hard.keep(target["image"], target["matrix"], wrong * target["empty"])
+
     @torch.no_grad()
     def check(self, net: nn.Module) -> dict[str, float]:
-        """Share of held-out pictures whose best box fits a face, and the scores of pictures without one."""
+        """Held-out pictures whose best box fits a face, scores of windows without one, and both in one.
+
+        `recall_at_1_per_500` is the recall at the score that one in 500 faceless windows exceeds.
+        """
         rows = self.draw.take(self.draw.val[self.draw.columns["use"][self.draw.val, 0] == 1])
-        image = torch.cat([rows["image"], self.held_negatives])
-        images, matrix = self._whole(image)
-        out = [net(part) for part in images.split(256)]
-        score, box = (torch.cat([o[k] for o in out]) for k in ("score", "box"))
-        best = score.argmax(1)
-        cell, stride = self.anchors[best, :2], self.anchors[best, 2:]
-        row = torch.arange(len(best), device=best.device)
-        center, size = box[row, best, :2] * stride + cell, torch.exp(box[row, best, 2:]) * stride
-        found = torch.cat([center - size / 2, center + size / 2], 1)
-        n = len(rows["image"])
-        flip = torch.zeros(n, dtype=torch.bool, device=best.device)
-        truth, _ = self._move(rows["box"], rows["points"], matrix[:n], flip)
-        overlap = complete_iou(found[:n, None], truth)[0] * (rows["use"] == 1)
-        top = score.amax(1)
+        matrix = face_windows.letterboxed(self.bank, rows["image"])
+        score, found = self._best(net, rows["image"], matrix)
+        flip = torch.zeros(len(matrix), dtype=torch.bool, device=self.bank.device)
+        truth, _ = self._move(rows["box"], rows["points"], matrix, flip)
+        overlap = (complete_iou(found[:, None], truth)[0] * (rows["use"] == 1)).amax(1)
+        false, _ = self._best(net, *face_windows.grid(self.bank, self.held_negatives))
+        limit = false.sort().values[-max(1, len(false) // 500)]
         return {
-            "recall": float(((overlap.amax(1) > 0.5) & (top[:n] > 0.5)).float().mean()),
-            "iou": float(overlap.amax(1).mean()),
-            "score": float(top[:n].mean()),
-            "false_at_0.5": float((top[n:] > 0.5).float().mean()),
-            "highest_false": float(top[n:].amax()),
+            "recall": float(((overlap > 0.5) & (score > 0.5)).float().mean()),
+            "recall_at_1_per_500": float(((overlap > 0.5) & (score > limit)).float().mean()),
+            "iou": float(overlap.mean()),
+            "score": float(score.mean()),
+            "false_per_500": 500 * float((false > 0.5).float().mean()),
+            "score_at_1_per_500": float(limit),
         }
 
-    def _whole(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Whole pictures letterboxed into the input."""
-        n, device = len(image), self.bank.device
-        extent = self.bank.size[image]
-        at = torch.tensor([[WIDTH / 2, HEIGHT / 2]], device=device).expand(n, 2)
-        scale = (extent / torch.tensor([WIDTH, HEIGHT], device=device)).amax(1)
-        nothing = torch.zeros(n, device=device)
-        matrix = frame_matrix(extent / 2, scale, nothing, at, nothing.bool())
-        return self.bank.sample_shrunk(image, matrix, HEIGHT, WIDTH)[0].round(), matrix
+    def _best(self, net: nn.Module, image: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
+        """Highest score (n,) and its box (n, 4) in each window."""
+        scores, boxes = [], []
+        for rows, where in zip(image.split(256), matrix.split(256), strict=True):
+            out = net(self.bank.sample_shrunk(rows, where, HEIGHT, WIDTH)[0].round())
+            top, best = out["score"].max(1)
+            raw = out["box"][torch.arange(len(best), device=best.device), best]
+            cell, stride = self.anchors[best, :2], self.anchors[best, 2:]
+            center, size = raw[:, :2] * stride + cell, torch.exp(raw[:, 2:].clamp(-6, 6)) * stride
+            scores.append(top)
+            boxes.append(torch.cat([center - size / 2, center + size / 2], 1))
+        return torch.cat(scores), torch.cat(boxes)
 
 
 def complete_iou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -229,3 +242,16 @@ def complete_iou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     v = 4 / torch.pi**2 * shape**2
     alpha = (v / (1 - iou + v + 1e-6)).detach()
     return iou, 1 - iou + away / (hull**2).sum(-1).clamp_min(1e-6) + alpha * v
+
+
+def likeness(before: Tensor, after: Tensor, box: Tensor) -> Tensor:
+    """Correlation (n, k) of two pictures (n, 1, height, width) at a 9x9 grid in each box (n, k, 4)."""
+    steps = torch.linspace(0.1, 0.9, 9, device=box.device)
+    unit = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1).reshape(81, 2)
+    at = box[:, :, None, :2] + (box[..., 2:] - box[..., :2])[:, :, None] * unit
+    at = at / torch.tensor([WIDTH / 2, HEIGHT / 2], device=box.device) - 1
+    both = F.avg_pool2d(torch.cat([before, after], 1), 3, 1, 1)
+    a, b = F.grid_sample(both, at, align_corners=False).unbind(1)
+    a, b = a - a.mean(2, keepdim=True), b - b.mean(2, keepdim=True)
+    # A face of less than one grey level of contrast resembles nothing.
+    return (a * b).mean(2) / (a.square().mean(2) * b.square().mean(2)).sqrt().clamp_min(1e-5)

@@ -10,8 +10,10 @@ from dms import landmarks as lm
 
 Batch = dict[str, Tensor]
 
-LID_WEIGHT = 2.0
+LID_WEIGHT = 1.5
 """Lids, irises and lips decide; jaw and brows are only company."""
+UNSEEN_WEIGHT = 0.1
+"""How much a hidden eye's known opening counts: enough to keep the guess in the middle."""
 
 
 def mean(values: Tensor, weight: Tensor) -> Tensor:
@@ -56,21 +58,22 @@ def eyes(out: Batch, target: Batch) -> Batch:
     head = (out["head"] - target["head"]).abs()
     gaze = (out["gaze"] - target["gaze"]).abs()
     head_w, gaze_w = target["head_w"][:, None], target["gaze_w"][:, None]
+    opening_w = torch.maximum(target["openness_w"], UNSEEN_WEIGHT * target["openness_known"])
     openness = F.smooth_l1_loss(out["openness"], target["openness"], beta=0.1, reduction="none")
     turn = F.smooth_l1_loss(out["head"], target["head"], beta=2.0, reduction="none")
     look = F.smooth_l1_loss(out["gaze"], target["gaze"], beta=3.0, reduction="none")
     here = target["presence"][:, None]
     doubt = (
         spread(distance, out["landmark_sigma"], points_w)
-        + spread(opening, out["openness_sigma"], target["openness_w"])
+        + spread(opening, out["openness_sigma"], target["openness_known"])
         + spread(head.mean(1, keepdim=True), out["head_sigma"], head_w)
-        + spread(gaze.mean(1, keepdim=True), out["gaze_sigma"], gaze_w)
+        + spread(gaze.mean(1, keepdim=True), out["gaze_sigma"], target["gaze_known"][:, None])
     )
     return {
-        "landmarks": 20 * mean(wing(off, 0.04, 0.01), (points_w * key)[..., None]),
-        "openness": 2 * mean(openness, target["openness_w"]),
+        "landmarks": 30 * mean(wing(off, 0.04, 0.01), (points_w * key)[..., None]),
+        "openness": 2 * mean(openness, opening_w),
         "visibility": 0.3 * cross_entropy(out["visibility"], target["visibility"], here),
-        "head": 0.08 * mean(turn, head_w),
+        "head": 0.06 * mean(turn, head_w),
         "gaze": 0.06 * mean(look, gaze_w),
         "presence": 0.5 * cross_entropy(out["presence"], here, torch.ones_like(here)),
         "spread": 0.05 * doubt,

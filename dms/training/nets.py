@@ -24,7 +24,7 @@ class ConvBn(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, (kernel - stride + 1) // 2, bias=False)
         self.norm: nn.Module = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -57,7 +57,11 @@ def precise(layer: nn.Module, x: Tensor) -> Tensor:
 
 
 class Embed(nn.Module):
-    """A trunk, a 1x1 convolution that thins it, and a dense layer: one vector for the whole crop."""
+    """A trunk, a 1x1 convolution that thins it, and a dense layer: one vector for the whole crop.
+
+    With `fine`, the dense layer also sees that many channels of the last stage but one, where a cell is half
+    as wide: points need it.
+    """
 
     def __init__(
         self,
@@ -67,33 +71,43 @@ class Embed(nn.Module):
         thin: int,
         wide: int,
         drop: float = 0.0,
+        fine: int = 0,
     ) -> None:
         super().__init__()
         self.trunk = trunk(channels, depths)
         self.thin = ConvBn(channels[-1], thin, kernel=1)
-        side = math.ceil(size / 2 ** len(channels))
-        self.dense = nn.Linear(thin * side * side, wide)
+        self.fine = ConvBn(channels[-2], fine, kernel=1) if fine else None
+        side, early = (math.ceil(size / 2 ** (len(channels) - k)) for k in (0, 1))
+        self.dense = nn.Linear(thin * side * side + fine * early * early, wide)
         self.drop = nn.Dropout(drop)
 
     def forward(self, image: Tensor) -> Tensor:
         """Shape (n, wide)."""
-        x = self.thin(self.trunk(scaled(image)))
-        return self.drop(F.relu(self.dense(x.flatten(1))))
+        early = self.trunk[:-1](scaled(image))
+        flat = self.thin(self.trunk[-1](early)).flatten(1)
+        if self.fine is not None:
+            flat = torch.cat([flat, self.fine(early).flatten(1)], 1)
+        return self.drop(F.relu(self.dense(flat)))
 
 
 class EyesNet(nn.Module):
-    """Landmarks, eyes, gaze and head pose of one face crop."""
+    """Landmarks, eyes, gaze and head pose of one face crop; see `Embed` for the shape."""
 
     def __init__(
-        self, channels: Sequence[int] = (32, 64, 96, 160, 192), depths: Sequence[int] = (2, 3, 2, 2)
+        self,
+        channels: Sequence[int] = (32, 64, 96, 160, 192),
+        depths: Sequence[int] = (2, 3, 2, 2),
+        thin: int = 96,
+        wide: int = 256,
+        fine: int = 0,
     ) -> None:
         super().__init__()
-        self.embed = Embed(CONTRACTS["eyes"].height, channels, depths, 96, 256)
+        self.embed = Embed(CONTRACTS["eyes"].height, channels, depths, thin, wide, fine=fine)
         self.sizes = {
             "landmarks": lm.COUNT * 2, "landmark_sigma": lm.COUNT, "openness": 2, "openness_sigma": 2,
             "visibility": 2, "gaze": 2, "gaze_sigma": 1, "head": 3, "head_sigma": 1, "presence": 1,
         }  # fmt: skip
-        self.head = nn.Linear(256, sum(self.sizes.values()))
+        self.head = nn.Linear(wide, sum(self.sizes.values()))
 
     def forward(self, image: Tensor) -> Outputs:
         """See `engines.contract` for names, shapes and units."""
@@ -152,17 +166,30 @@ class DistractionNet(nn.Module):
 
 
 class FaceNet(nn.Module):
-    """Faces of a whole frame: three levels, strides 8, 16, 32, the coarser ones handed down once."""
+    """Faces of a whole frame: three levels, strides 8, 16, 32, the coarser ones handed down once.
+
+    Args:
+        stem: channels of the convolutions down to stride 4. One of stride 4 costs a third of two of stride 2:
+            a single input channel is what integer kernels handle worst.
+        channels: of the three levels.
+        depths: convolutions of each level.
+        head: channels of what the levels hand to the heads.
+        kernel: side of a single stem convolution; two are 3x3.
+    """
 
     def __init__(
-        self, stem: Sequence[int] = (16, 32), channels: Sequence[int] = (48, 96, 128), head: int = 48
+        self,
+        stem: Sequence[int] = (32,),
+        channels: Sequence[int] = (64, 96, 128),
+        depths: Sequence[int] = (2, 2, 2),
+        head: int = 48,
+        kernel: int = 8,
     ) -> None:
         super().__init__()
-        self.stem = nn.Sequential(ConvBn(1, stem[0], 2), ConvBn(stem[0], stem[1], 2))
-        inputs = (stem[1], *channels)
-        self.stages = nn.ModuleList(
-            stage(a, b, 3 if k < 2 else 2) for k, (a, b) in enumerate(zip(inputs, channels, strict=False))
-        )
+        inputs = (1, *stem, *channels)
+        stride, side = (4, kernel) if len(stem) == 1 else (2, 3)
+        self.stem = nn.Sequential(*(ConvBn(a, b, stride, side) for a, b in zip(inputs, stem, strict=False)))
+        self.stages = nn.ModuleList(map(stage, inputs[len(stem) :], channels, depths))
         self.laterals = nn.ModuleList(ConvBn(c, head, kernel=1) for c in channels)
         self.mix = nn.ModuleList(ConvBn(head, head) for _ in channels)
         self.head = nn.ModuleList(nn.Conv2d(head, 15, 1) for _ in channels)
@@ -175,7 +202,8 @@ class FaceNet(nn.Module):
 
     def forward(self, image: Tensor) -> Outputs:
         """`score` (n, anchors), `box` (n, anchors, 4), `points` (n, anchors, 10); in order."""
-        x = self.stem(scaled(image))
+        # The first batch norm brings the luma to scale: no arithmetic on whole frames, no padding to disturb.
+        x = self.stem(image.float())
         levels = []
         for part in self.stages:
             x = part(x)
@@ -186,8 +214,8 @@ class FaceNet(nn.Module):
             level = self.laterals[k](levels[k])
             down = level if down is None else level + F.interpolate(down, scale_factor=2.0, mode="nearest")
             rows.insert(0, precise(self.head[k], self.mix[k](down)).flatten(2).transpose(1, 2))
-        out = torch.cat(rows, 1)
-        return {"score": torch.sigmoid(out[..., 0]), "box": out[..., 1:5], "points": out[..., 5:]}
+        score, box, points = torch.cat(rows, 1).split([1, 4, 10], 2)
+        return {"score": torch.sigmoid(score).flatten(1), "box": box, "points": points}
 
 
 def anchors(height: int, width: int) -> Tensor:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dms.simulator.mesh import CHIN, OVAL
 from dms.simulator.portrait import Image
 
-_MASK_SIDE = 500
+MASK_SIDE = 500
 """The person's mask is found at most at this size."""
 _SHOULDERS = np.array(
     [(-0.35, 0.5), (0.35, 0.5), (0.5, 1.0), (1.1, 1.4), (1.3, 4.0), (-1.3, 4.0), (-1.1, 1.4), (-0.5, 1.0)]
@@ -23,12 +23,12 @@ _CLOTH = np.array(
 """Outlines of a drawn body, in face widths around the chin."""
 
 
-def person_mask(photo: Image, mesh: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which pixels show the person, found at a size of at most `_MASK_SIDE`."""
+def person_mask(photo: Image, mesh: NDArray[np.float32], mask_side: int = MASK_SIDE) -> NDArray[np.bool_]:
+    """Which pixels show the person, found at a size of at most `mask_side`."""
     side = max(photo.shape[:2])
-    if side <= _MASK_SIDE:
+    if side <= mask_side:
         return _grab_cut(photo, mesh)
-    share = _MASK_SIDE / side
+    share = mask_side / side
     small = cv2.resize(photo, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
     mask = _grab_cut(np.asarray(small, np.uint8), mesh * np.float32(share)).astype(np.float32)
     return np.asarray(cv2.resize(mask, photo.shape[1::-1]) > 0.5)

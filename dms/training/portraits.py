@@ -14,7 +14,7 @@ from dms.errors import InputError
 from dms.simulator.geometry import angles, project, unproject
 from dms.simulator.mesh import CHIN, FOREHEAD, LEFT_EAR, OVAL, RIGHT_EAR
 from dms.simulator.portrait import Image, Portrait
-from dms.training.portrait_layers import body_image, person_mask, without_background
+from dms.training.portrait_layers import MASK_SIDE, body_image, person_mask, without_background
 
 _LOG = logging.getLogger(__name__)
 
@@ -88,8 +88,8 @@ def _square(image: Image, center: NDArray[np.float32], side: float) -> tuple[Ima
     return np.asarray(cut, np.uint8), np.array([x, y], np.float32)
 
 
-def fit_portrait(image: Image, teacher: Teacher) -> Portrait:
-    """Fit the largest face of a BGR picture.
+def fit_portrait(image: Image, teacher: Teacher, mask_side: int = MASK_SIDE) -> Portrait:
+    """Fit the largest face of a BGR picture; a smaller `mask_side` cuts the person out coarser and faster.
 
     Raises:
         InputError: the teacher finds no face.
@@ -108,7 +108,7 @@ def fit_portrait(image: Image, teacher: Teacher) -> Portrait:
     photo, offset = _square(image, center + np.array([0, 0.6 * side], np.float32), _PHOTO_FACES * side)
     inside = _inside(photo.shape[:2], image.shape[:2], offset)
     mesh[:, :2] -= offset
-    return _build(photo, inside, mesh, turn, teacher.triangles)
+    return _build(photo, inside, mesh, turn, teacher.triangles, mask_side)
 
 
 def _center_and_side(mesh: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
@@ -144,6 +144,7 @@ def _build(
     mesh: NDArray[np.float32],
     turn: NDArray[np.float32],
     triangles: NDArray[np.int32],
+    mask_side: int,
 ) -> Portrait:
     """Add the head behind the mesh and the body below it."""
     width = float(np.linalg.norm(mesh[LEFT_EAR] - mesh[RIGHT_EAR]))
@@ -151,7 +152,7 @@ def _build(
     distance = _DISTANCE_FACES * width
     vertices = mesh - origin
     canonical = unproject(vertices, distance) @ turn
-    person = person_mask(photo, mesh)
+    person = person_mask(photo, mesh, mask_side)
     silhouette = _silhouette(person, inside, canonical, turn, origin, distance, width)
     head, uv_head = _head(canonical, silhouette, width)
     head_px = project(head @ turn.T, distance) + origin[:2]

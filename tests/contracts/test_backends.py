@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,14 +17,18 @@ from dms.engines.manifest import load_manifest
 from dms.errors import EngineError, EngineMismatch, EngineOutputError
 from dms.resources import engines_folder
 
-OPENERS = ["scripted", "ort-fp32", "ort-int8"]
+OPENERS = ["scripted", "ort-fp32", "ort-int8", "openvino-fp32", "openvino-int8"]
+FILES = OPENERS[1:]
 
 
 def open_named(kind: str, net: str) -> Backend:
     if kind == "scripted":
         return ScriptedBackend(net, lambda _: {})
     backend, _, precision = kind.partition("-")
-    path = load_manifest(engines_folder() / net).verified_path(precision)  # type: ignore[arg-type]
+    if backend == "openvino":
+        pytest.importorskip("openvino", reason="the extra intel is not installed")
+    manifest = load_manifest(engines_folder() / net)
+    path = manifest.verified_path(manifest.precision_for(precision, backend))
     return CheckedBackend(net, open_backend(backend, path, threads=1))
 
 
@@ -74,18 +79,45 @@ def test_is_closed_twice_and_then_refuses(named: tuple[str, Backend]) -> None:
         backend.infer(image(net))
 
 
-@pytest.mark.parametrize("kind", ["ort-fp32", "ort-int8"])
+@pytest.mark.parametrize("kind", FILES)
 def test_wrong_input_is_a_typed_error(kind: str) -> None:
     backend = open_named(kind, "eyes")
     with pytest.raises(EngineError):
         backend.infer({"image": np.zeros((1, 1, 5, 5), np.uint8)})
 
 
-def test_a_file_that_is_no_engine_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["ort", "openvino"])
+def test_a_file_that_is_no_engine_is_refused(name: str, tmp_path: Path) -> None:
+    if name == "openvino":
+        pytest.importorskip("openvino", reason="the extra intel is not installed")
     path = tmp_path / "model.onnx"
     path.write_bytes(b"not an engine")
     with pytest.raises(EngineMismatch, match=r"model\.onnx"):
-        open_backend("ort", path, threads=1)
+        open_backend(name, path, threads=1)
+
+
+def test_a_runtime_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    path = load_manifest(engines_folder() / "fatigue").verified_path("fp32")
+    with pytest.raises(EngineError, match=r"pip install 'dms\[intel\]'"):
+        open_backend("openvino", path, threads=1)
+
+
+@pytest.mark.parametrize("net", CONTRACTS)
+def test_runtimes_agree(net: str) -> None:
+    feeds = image(net, batch=2)
+    answers = [open_named(kind, net).infer(feeds) for kind in ("ort-fp32", "openvino-fp32")]
+    for name in answers[0]:
+        assert answers[1][name] == pytest.approx(answers[0][name], rel=1e-3, abs=1e-3), name
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_result_is_not_overwritten_by_the_next_run(kind: str) -> None:
+    backend = open_named(kind, "fatigue")
+    first = backend.infer(image("fatigue"))["state"]
+    kept = first.copy()
+    backend.infer({"image": np.zeros((1, 1, 96, 96), np.uint8)})
+    assert np.array_equal(first, kept)
 
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
@@ -95,3 +127,16 @@ def test_numbers_that_are_none_never_get_out(poison: float) -> None:
     backend = CheckedBackend("distraction", ScriptedBackend("distraction", lambda _: {"activity": bad}))
     with pytest.raises(EngineOutputError, match="activity"):
         backend.infer(image("distraction"))
+
+
+def test_a_runtime_that_gives_another_shape_than_it_declares_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("openvino", reason="the extra intel is not installed")
+    from dms.backends.openvino import OpenVinoBackend
+
+    wide = {"state": np.zeros((1, 5, 5), np.float32)}
+    monkeypatch.setattr(OpenVinoBackend, "_run", lambda self, feeds: wide)
+    path = load_manifest(engines_folder() / "fatigue").verified_path("fp32")
+    with pytest.raises(EngineMismatch, match=r"state as \(1, 5, 5\), not \(1, 5\)"):
+        open_backend("openvino", path, threads=1)

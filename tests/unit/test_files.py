@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from dms.errors import InputError
-from dms.files import require_folder, write_atomically
+from dms.files import (
+    require_folder,
+    with_section,
+    write_atomically,
+    write_bytes_atomically,
+    write_together,
+)
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -22,3 +30,62 @@ def test_a_missing_folder_is_told_before_and_after_the_work(tmp_path: Path) -> N
         require_folder(path)
     with pytest.raises(InputError, match="No such file"):
         write_atomically(path, "text")
+
+
+def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
+    write_bytes_atomically(tmp_path / "model.onnx", b"\0\xff\n")
+    assert (tmp_path / "model.onnx").read_bytes() == b"\0\xff\n"
+
+
+def test_files_that_belong_together_are_replaced_together_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    write_together({first: b"old", second: b"old"})
+    real = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if "second" in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match=r"second: No space left on device; what was there is unchanged"):
+        write_together({first: b"new", second: b"new"})
+    assert (first.read_bytes(), second.read_bytes()) == (b"old", b"old")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["first", "second"]
+
+
+def test_a_rename_that_fails_takes_back_those_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, fresh, last = tmp_path / "first", tmp_path / "fresh", tmp_path / "last"
+    first.write_bytes(b"old")
+    last.write_bytes(b"old")
+    real = Path.replace
+
+    def refuses(path: Path, target: Path) -> Path:
+        if path.name == ".last.partial":
+            raise OSError(errno.EACCES, "Permission denied")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", refuses)
+    with pytest.raises(InputError, match=r"last: Permission denied; what was there is unchanged"):
+        write_together({first: b"new", fresh: b"new", last: b"new"})
+    assert (first.read_bytes(), last.read_bytes()) == (b"old", b"old")
+    assert sorted(os.listdir(tmp_path)) == ["first", "last"]
+
+
+def test_files_written_together_leave_nothing_behind(tmp_path: Path) -> None:
+    paths = [tmp_path / "first", tmp_path / "second"]
+    for content in (b"old", b"new"):
+        write_together(dict.fromkeys(paths, content))
+        assert [path.read_bytes() for path in paths] == [content] * 2
+    assert sorted(os.listdir(tmp_path)) == ["first", "second"]
+
+
+def test_a_section_is_replaced_between_its_marks_once() -> None:
+    page = "a\n<!-- t -->\nold\n<!-- /t -->\nz <!-- t -->"
+    assert with_section(page, "t", "\\1 new") == "a\n<!-- t -->\n\\1 new\n<!-- /t -->\nz <!-- t -->"
+    for text in ("", "<!-- t --> open", "<!-- /t --> closed", "<!-- /t --> <!-- t -->"):
+        assert with_section(text, "t", "new") is None

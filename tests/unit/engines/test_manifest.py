@@ -9,7 +9,7 @@ import pytest
 from dms.backends import TensorSpec
 from dms.backends.ort import OrtBackend
 from dms.engines.contract import CONTRACTS
-from dms.engines.manifest import NAME, check_signature, contract_specs, load_manifest
+from dms.engines.manifest import NAME, check_signature, contract_specs, load_manifest, rewrite
 from dms.errors import EngineMismatch, EngineMissing
 from dms.resources import engines_folder
 
@@ -25,7 +25,7 @@ def edit(folder: Path, **changes: object) -> None:
 
 
 @pytest.mark.parametrize("net", CONTRACTS)
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "cpu.int8", "trt.int8"])
 def test_shipped_engines_are_what_their_manifests_say(net: str, precision: str) -> None:
     manifest = load_manifest(engines_folder() / net)
     backend = OrtBackend(manifest.verified_path(precision))
@@ -62,8 +62,27 @@ def test_an_unknown_key_is_refused(folder: Path) -> None:
 
 
 def test_an_unknown_precision_names_the_known_ones(folder: Path) -> None:
-    with pytest.raises(EngineMissing, match="only fp32, int8"):
-        load_manifest(folder).verified_path("fp16")
+    with pytest.raises(EngineMissing, match=r"only .*fp32"):
+        load_manifest(folder).verified_path("fp8")
+
+
+@pytest.mark.parametrize(("backend", "form"), [("ort", "cpu.int8"), ("openvino", "trt.int8")])
+def test_int8_means_the_form_made_for_the_runtime(folder: Path, backend: str, form: str) -> None:
+    files = json.loads((folder / NAME).read_text())["files"]
+    file = next(f for name, f in files.items() if "int8" in name)
+    edit(folder, files={"fp32": files["fp32"], "cpu.int8": file, "trt.int8": file})
+    manifest = load_manifest(folder)
+    assert manifest.precision_for("int8", backend) == form
+    assert manifest.precision_for("fp32", backend) == "fp32"
+    assert manifest.precision_for("cpu.int8", backend) == "cpu.int8"
+
+
+def test_a_manifest_is_rewritten_whole(folder: Path) -> None:
+    before = load_manifest(folder)
+    rewrite(folder, measured_on="a machine")
+    after = load_manifest(folder)
+    assert after.measured_on == "a machine"
+    assert after.files == before.files
 
 
 def test_a_missing_file_is_named(folder: Path) -> None:
@@ -80,12 +99,12 @@ def test_a_truncated_file_is_refused(folder: Path) -> None:
 
 
 def test_a_changed_byte_is_refused(folder: Path) -> None:
-    path = folder / "model.cpu.int8.onnx"
+    path = folder / "model.onnx"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(EngineMismatch, match="SHA-256"):
-        load_manifest(folder).verified_path("int8")
+        load_manifest(folder).verified_path("fp32")
 
 
 def test_there_is_no_contract_of_an_unknown_net() -> None:

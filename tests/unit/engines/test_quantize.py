@@ -1,54 +1,128 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
+import onnx
+import onnxruntime as ort
 import pytest
 
-torch = pytest.importorskip("torch")
-onnx = pytest.importorskip("onnx")
-import onnxruntime as ort  # noqa: E402 - after the check that the tools are there
+from dms.engines.graph import groups, heads, tail
+from dms.engines.quantize import FORMS, float_by_default, quantize
+from dms.engines.ranges import observe
+from dms.errors import EngineMismatch
+from tests.unit.engines.tiny import pictures, tiny_net
 
-from dms.engines.quantize import quantize, regression_nodes  # noqa: E402
-from dms.training.export import export  # noqa: E402
-from dms.training.nets import FaceNet, FatigueNet  # noqa: E402
-
-
-def run(path: Path, image: np.ndarray) -> list[np.ndarray]:
-    return ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"image": image})
+FORM_NAMES = sorted(FORMS)
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    torch.manual_seed(1)
-    path = tmp_path / "model.onnx"
-    export("fatigue", FatigueNet(), path)
-    return path
+def run(model, images):
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"image": images})[0]
 
 
-def test_int8_says_nearly_what_fp32_says(model: Path, tmp_path: Path) -> None:
-    images = np.random.default_rng(0).integers(0, 255, (32, 1, 96, 96), dtype=np.uint8)
-    small = tmp_path / "int8.onnx"
-    quantize(model, images, small)
-    assert run(small, images)[0] == pytest.approx(run(model, images)[0], abs=0.02)
-    assert small.stat().st_size < 0.35 * model.stat().st_size
-    assert not list(tmp_path.glob("*.part")) + list(tmp_path.glob("*.whole"))
+@pytest.fixture(scope="module")
+def net():
+    return tiny_net()
 
 
-def test_heads_stay_in_floating_point(model: Path, tmp_path: Path) -> None:
-    images = np.zeros((16, 1, 96, 96), np.uint8)
-    kept = quantize(model, images, tmp_path / "int8.onnx")
-    graph = onnx.load(str(tmp_path / "int8.onnx")).graph
-    quantised = {name for node in graph.node if node.op_type == "QuantizeLinear" for name in node.input}
-    heads = [node for node in graph.node if node.name in kept]
-    assert {"Gemm", "Sigmoid"} == {node.op_type for node in heads}
-    assert not quantised & {name for node in heads for name in node.output}
-    assert any(node.op_type == "DequantizeLinear" for node in graph.node)
+@pytest.fixture(scope="module")
+def ranges(net):
+    return observe(net, "fatigue", pictures()).table("minmax")
 
 
-def test_all_three_heads_of_the_detector_are_found(tmp_path: Path) -> None:
-    path = tmp_path / "face.onnx"
-    export("face", FaceNet(), path)
-    graph = onnx.load(str(path)).graph
-    kept = set(regression_nodes(path))
-    assert sum(node.op_type == "Conv" and node.name in kept for node in graph.node) == 3
+@pytest.fixture(scope="module")
+def small(net, ranges):
+    return {form: quantize(net, "fatigue", ranges, form, float_by_default(net)) for form in FORMS}
+
+
+def constants(model):
+    return {w.name: onnx.numpy_helper.to_array(w) for w in model.graph.initializer}
+
+
+def inputs_of(model, name):
+    return next(n for n in model.graph.node if n.name == name).input
+
+
+def maker(model, tensor):
+    return next((n for n in model.graph.node if tensor in n.output), None)
+
+
+@pytest.mark.parametrize("form", FORM_NAMES)
+def test_int8_says_nearly_what_fp32_says(net, small, form) -> None:
+    images = pictures(16)
+    assert run(small[form], images) == pytest.approx(run(net, images), abs=0.05)
+    assert [o.name for o in small[form].graph.output] == ["state"]
+    assert small[form].opset_import[0].version == 17
+
+
+@pytest.mark.parametrize("form", FORM_NAMES)
+def test_the_net_that_was_given_is_left_alone(net, ranges, form) -> None:
+    before = net.SerializeToString()
+    quantize(net, "fatigue", ranges, form, ())
+    assert net.SerializeToString() == before
+
+
+def test_both_forms_take_their_scales_from_one_table(small, ranges) -> None:
+    low, high = ranges.tensors["r0"]
+    scales = {}
+    for form, model in small.items():
+        dequantised = inputs_of(model, "/net/trunk/trunk.1/trunk.1.0/conv/Conv")[0]
+        scales[form] = float(constants(model)[maker(model, dequantised).input[1]])
+    assert scales["cpu.int8"] == pytest.approx((high - low) / 255, rel=1e-5)
+    assert scales["trt.int8"] == pytest.approx(2 * max(high, -low) / 254, rel=1e-2)
+
+
+def test_tensorrts_form_is_symmetric_with_float_biases(small) -> None:
+    model, found = small["trt.int8"], constants(small["trt.int8"])
+    quantisers = [n for n in model.graph.node if n.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    assert all(not found[n.input[2]].any() and found[n.input[2]].dtype == np.int8 for n in quantisers)
+    for node in (n for n in model.graph.node if n.op_type == "Conv"):
+        assert maker(model, node.input[0]).op_type == "DequantizeLinear"
+        assert found[node.input[2]].dtype == np.float32
+        scale = found[maker(model, node.input[1]).input[1]]
+        assert scale.shape == (16,)
+    assert not any(v.dtype == np.int32 for v in found.values())
+
+
+def test_tensorrts_form_quantises_the_skip_and_nothing_between_conv_and_relu(small) -> None:
+    model = small["trt.int8"]
+    assert [maker(model, t).op_type for t in inputs_of(model, "/net/trunk/trunk.1/Add")] == [
+        "DequantizeLinear",
+        "DequantizeLinear",
+    ]
+    assert maker(model, inputs_of(model, "/net/trunk/trunk.0/Relu")[0]).op_type == "Conv"
+
+
+def test_the_processors_form_has_unsigned_activations(small) -> None:
+    found = constants(small["cpu.int8"])
+    quantisers = [n for n in small["cpu.int8"].graph.node if n.op_type == "QuantizeLinear"]
+    assert quantisers
+    assert {found[n.input[2]].dtype for n in quantisers} == {np.dtype(np.uint8)}
+
+
+@pytest.mark.parametrize("form", FORM_NAMES)
+def test_weights_take_a_quarter_of_the_room(net, ranges, form) -> None:
+    found = constants(quantize(net, "fatigue", ranges, form, ()))
+    large = [v for v in found.values() if v.size >= 1000]
+    assert large
+    assert all(v.dtype == np.int8 for v in large)
+
+
+@pytest.mark.parametrize("form", FORM_NAMES)
+def test_nodes_named_stay_in_floating_point(small, form) -> None:
+    node = next(n for n in small[form].graph.node if n.name == "/net/head/Gemm")
+    assert constants(small[form])[node.input[1]].dtype == np.float32
+
+
+def test_ranges_of_another_model_are_refused(ranges) -> None:
+    with pytest.raises(EngineMismatch, match="another fatigue model"):
+        quantize(tiny_net(seed=5), "fatigue", ranges, "cpu.int8", ())
+
+
+def test_parts_are_named_as_a_reader_would(net) -> None:
+    parts = groups(net)
+    assert list(parts) == ["trunk.0", "trunk.1", "head"]
+    assert parts["trunk.0"] == ("/net/trunk/trunk.0/conv/Conv", "/net/trunk/trunk.0/Relu")
+    assert "/net/trunk/trunk.1/Add" in parts["trunk.1"]
+    assert heads(net) == ("head",)
+    assert tail(net) == {"/net/Sigmoid"}
+    assert float_by_default(net) == ("/net/head/Gemm",)

@@ -113,13 +113,20 @@ def test_no_seat_shows_through_a_turned_head(renderer):
 
 @pytest.mark.parametrize(
     "worn",
-    [Worn(sunglasses=True), Worn(mask=True), Worn(phone="ear"), Worn(phone="hand"), Worn(hand_on_face=True)],
+    [
+        Worn(sunglasses=True),
+        Worn(glasses=True),
+        Worn(mask=True),
+        Worn(phone="ear"),
+        Worn(phone="hand"),
+        Worn(hand_on_face=True),
+    ],
 )
 def test_what_is_worn_changes_pixels_not_landmarks(renderer, worn):
     plain, shape = draw(renderer)
     frame, same = draw(renderer, worn=worn)
     assert np.array_equal(shape.landmarks, same.landmarks)
-    assert (np.abs(plain.astype(int) - frame).max(axis=2) > 30).mean() > 0.01
+    assert (np.abs(plain.astype(int) - frame).max(axis=2) > 30).mean() > 0.005
 
 
 def test_a_lowered_hand_is_out_of_the_picture(renderer):
@@ -143,3 +150,27 @@ def test_optics():
     assert dark.mean() == pytest.approx(0.4 * scene.mean(), rel=0.05)
     infrared = expose(scene, Optics(nir=1.0, noise=0.0), rng)
     assert np.ptp(infrared.astype(int), axis=2).max() == 0
+
+
+def test_lids_follow_the_gaze_without_closing(renderer):
+    rest, down, up = (draw(renderer, Pose(gaze_pitch_deg=p))[1] for p in (0.0, -20.0, 15.0))
+    assert at(down, "right_upper_lid_mid")[1] > at(rest, "right_upper_lid_mid")[1] + 1
+    assert at(up, "right_upper_lid_mid")[1] < at(rest, "right_upper_lid_mid")[1] - 1
+    assert aperture(down, "right") > 0.6 * aperture(rest, "right")
+    for shape in (down, up):  # the iris stays between the lids
+        lids = at(shape, "right_upper_lid_mid")[1], at(shape, "right_lower_lid_mid")[1]
+        assert lids[0] < at(shape, "right_iris")[1] < lids[1]
+
+
+def test_lids_close_wherever_the_eye_looks(renderer):
+    for pitch in (-25.0, 20.0):
+        _, shut = draw(renderer, Pose(gaze_pitch_deg=pitch, open_right=0.0, open_left=0.0))
+        assert max(aperture(shut, "right"), aperture(shut, "left")) < 0.03
+
+
+def test_eyes_are_seen_through_faint_and_clear_glasses(renderer):
+    faint = draw(renderer, worn=Worn(sunglasses=True, tint=0.4))[1]
+    half = draw(renderer, worn=Worn(sunglasses=True, tint=0.68))[1]
+    assert faint.visibility == (1.0, 1.0)
+    assert 0.3 < half.visibility[0] < 0.7
+    assert draw(renderer, worn=Worn(glasses=True))[1].visibility == (1.0, 1.0)

@@ -1,136 +1,197 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("PIL")
-pytest.importorskip("onnx")
+torch = pytest.importorskip("torch", reason="training needs torch")
+pytest.importorskip("PIL", reason="training reads pictures with Pillow")
+pytest.importorskip("tqdm", reason="training shows its progress with tqdm")
+pytest.importorskip("onnx", reason="trained nets are exported with onnx")
 
-from dms.engines.contract import ACTIVITIES, CONTRACTS  # noqa: E402 - after the check that torch is there
-from dms.engines.manifest import load_manifest  # noqa: E402
-from dms.errors import ConfigError, InputError  # noqa: E402
-from dms.training import evaluate, fit, fitting, metrics, pack, release  # noqa: E402
+from dms.engines.contract import CONTRACTS  # noqa: E402 - after the check that torch is there
+from dms.errors import InputError  # noqa: E402
+from dms.evaluation import pack  # noqa: E402
+from dms.training import checkpoint, fit, fitting  # noqa: E402
+from dms.training.data import Data, open_data  # noqa: E402
+from dms.training.recipe import Recipe  # noqa: E402
 
-COUNT = 24
+SHORT = Recipe(steps=6, seconds=600, batch=4, check_every=2, save_every_s=1e-9)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pack of a few random pictures with made-up labels."""
-    rng = np.random.default_rng(5)
-    out = tmp_path_factory.mktemp("pack")
-    pictures = [rng.integers(0, 255, (120, 160), dtype=np.uint8) for _ in range(COUNT)]
-    pack.write_images((cv2.imencode(".jpg", p)[1].tobytes() for p in pictures), out)
-    pack.write_tables(tables(rng), out)
-    return out
-
-
-def tables(rng: np.random.Generator) -> dict[str, dict[str, np.ndarray]]:
-    common = {
-        "image": np.arange(COUNT), "crop": np.tile([80.0, 60, 90, 0], (COUNT, 1)).astype(np.float32),
-        "simulated": np.arange(COUNT) % 2 == 1, "face": np.where(np.arange(COUNT) % 2, -1, np.arange(COUNT)),
-        "val": np.arange(COUNT) >= 12, "draw": np.ones(COUNT, np.float32),
-    }  # fmt: skip
-    ones = np.ones((COUNT, 60), np.float32)
-    eyes = common | {
-        "detected_crop": common["crop"], "landmarks": rng.uniform(40, 110, (COUNT, 60, 2)).astype(np.float32),
-        "landmarks_w": ones, "openness": ones[:, :2], "openness_w": ones[:, :2], "visibility": ones[:, :2],
-        "gaze": ones[:, :2], "gaze_w": ones[:, 0], "head": ones[:, :3], "head_w": ones[:, 0],
-        "mesh": np.ones(COUNT, bool),
-    }  # fmt: skip
-    state = np.tile((np.arange(COUNT) // 2 % 2)[:, None], (1, 5)).astype(np.float32)
-    fatigue = common | {
-        "parts": np.full((COUNT, 3, 2), 60, np.float32), "state": state, "state_w": np.ones_like(state),
-    }  # fmt: skip
-    points = np.full((COUNT, 5, 2), 60, np.float32)
-    allowed = np.eye(len(ACTIVITIES), dtype=np.float32)[np.arange(COUNT) % len(ACTIVITIES)]
-    box = np.zeros((COUNT, 6, 4), np.float32)
-    box[:, 0] = 50, 30, 110, 100
-    use = np.zeros((COUNT, 6), np.float32)
-    use[:-4, 0] = 1
-    negative = np.isin(np.arange(COUNT), [3, COUNT - 1])
-    face = {
-        "image": np.arange(COUNT), "box": box, "points": np.tile(points[:, None], (1, 6, 1, 1)), "use": use,
-        "val": common["val"], "draw": (use[:, 0] > 0).astype(np.float32), "negative": negative,
-    }  # fmt: skip
-    return {
-        "face": face, "eyes": eyes, "fatigue": fatigue,
-        "distraction": common | {"allowed": allowed, "points": points},
-        "images": {"set": np.full(COUNT, "seat_belt"), "landmarks68": np.full((COUNT, 68, 2), np.nan)},
-        "faces": {"eyes": np.array(["open", "closed"] * (COUNT // 2)), "yawn": np.full(COUNT, "")},
-    }  # fmt: skip
-
-
-def test_a_pack_comes_back_as_it_was_written(folder: Path) -> None:
-    found = pack.read(folder)
-    assert len(found.blobs) == COUNT
-    assert found.tables["fatigue"]["state"].shape == (COUNT, 5)
-
-
-def test_parts_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pack, "PART_BYTES", 100)
-    assert pack.write_images([b"x" * 60] * 3, tmp_path) == 3
-    assert len(list(tmp_path.glob("images-*.npz"))) == 3
-
-
-def test_no_pack_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="make one with"):
-        pack.read(tmp_path)
-
-
-def test_a_missing_part_is_noticed(folder: Path, tmp_path: Path) -> None:
-    pack.write_tables(pack.read(folder).tables, tmp_path)
-    pack.write_images([b"one"], tmp_path)
-    with pytest.raises(InputError, match="1 images but labels for others"):
-        pack.read(tmp_path)
+def data(folder: Path) -> Data:
+    return open_data(folder)
 
 
 @pytest.fixture(scope="module")
 def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All four nets after two steps, placed as engines."""
+    """All four nets after two steps, the fatigue net with a teacher."""
     out = tmp_path_factory.mktemp("out")
     configs = tmp_path_factory.mktemp("configs")
     for net in CONTRACTS:
-        jury = "teachers: 1\nteacher_steps: 1\n" if net == "distraction" else ""
+        jury = "teachers: 1\nteacher_steps: 1\n" if net == "fatigue" else ""
         (configs / f"{net}.yaml").write_text(f"steps: 2\nseconds: 600\nbatch: 4\n{jury}")
-    fitting.fit(tuple(CONTRACTS), folder, out, configs)
+    fitting.fit_all(tuple(CONTRACTS), folder, out, configs)
     return out
 
 
-def test_training_leaves_weights_a_log_and_a_model(trained: Path) -> None:
-    for net in CONTRACTS:
-        assert (trained / net / "weights.pt").stat().st_size > 100_000
-        assert (trained / net / "model.onnx").is_file()
-        with (trained / net / "training.csv").open() as file:
-            rows = list(csv.DictReader(file))
-        assert rows[-1]["step"] == "2"
-    assert (trained / "distraction" / "teacher-0" / "weights.pt").is_file()
+@pytest.mark.parametrize("net", CONTRACTS)
+def test_training_leaves_weights_a_log_a_picture_and_a_model(trained: Path, net: str) -> None:
+    out = trained / net
+    assert (out / "weights.pt").stat().st_size > 100_000
+    assert (out / "model.onnx").is_file()
+    assert (out / "training.png").read_bytes().startswith(b"\x89PNG")
+    assert not (out / "checkpoint.pt").exists()
+    with (out / "training.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows[-1]["step"] == "2"
+    assert any(name.startswith("loss_") for name in rows[-1])
 
 
-def test_trained_models_become_measured_engines(trained: Path, folder: Path, tmp_path: Path) -> None:
-    found, engines = pack.read(folder), tmp_path / "engines"
-    for net in CONTRACTS:
-        release.place(net, trained / net / "model.onnx", engines)
-        release.quantise(net, found, engines, "minmax")
-    evaluate.publish(evaluate.evaluate(found, engines), engines, tmp_path / "engines.md")
-    for net in CONTRACTS:
-        manifest = load_manifest(engines / net)
-        assert manifest.verified_path("int8").stat().st_size < manifest.verified_path("fp32").stat().st_size
-        assert manifest.metrics["int8"]["megabytes"] > 0
-        assert "seat_belt" in manifest.trained_on
-    assert "| distraction | balanced_accuracy |" in (tmp_path / "engines.md").read_text()
+def test_the_record_says_what_was_trained_on_what(trained: Path, data: Data) -> None:
+    note = json.loads((trained / "eyes" / "run.json").read_text())
+    assert note["net"] == "eyes"
+    assert note["recipe"]["batch"] == 4
+    assert note["data_sha256"] == data.sha256
+    assert note["torch"] == torch.__version__
+    assert note["drawn_share_by_set"] == {"seat_belt": 1.0}
+    assert note["steps"] == note["scores"]["step"] == 2
 
 
-@pytest.mark.parametrize("text", ["steps: 1\nseconds: 1\nstep: 3", "seconds: 1", "- 1", "steps: ["])
-def test_a_wrong_recipe_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "net.yaml").write_text(text)
-    with pytest.raises(ConfigError, match="no training recipe"):
-        fit.recipe(tmp_path / "net.yaml")
+def test_teachers_lie_beside_their_student(trained: Path) -> None:
+    assert fitting.finished(trained / "fatigue" / "teacher-0")
+    with (trained / "fatigue" / "training.csv").open() as file:
+        assert "loss_agreed/state" in next(csv.reader(file))
+
+
+def test_a_trained_net_can_be_loaded_and_exported_later(trained: Path) -> None:
+    (trained / "face" / "model.onnx").unlink()
+    assert trained / "face" in fitting.runs_in(trained)
+    fitting.export_run(trained / "face")
+    assert (trained / "face" / "model.onnx").is_file()
+    with pytest.raises(InputError, match="holds a face net, not a eyes net"):
+        fitting.load_trained(trained / "face", "eyes")
+
+
+def test_nothing_trained_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds nothing that `fit` trained"):
+        fitting.runs_in(tmp_path)
+
+
+def test_finished_nets_stay_as_they_are_on_resume(trained: Path, folder: Path, tmp_path: Path) -> None:
+    config = tmp_path / "eyes.yaml"
+    config.write_text("steps: 2\nseconds: 600\nbatch: 4\n")
+    before = (trained / "eyes" / "weights.pt").stat().st_mtime_ns
+    fitting.fit_all(["eyes"], folder, trained, config, resume=True)
+    assert (trained / "eyes" / "weights.pt").stat().st_mtime_ns == before
+
+
+class Stopped(Exception):
+    """Stands for a killed process."""
+
+
+def stop_at(task: object, step: int) -> None:
+    """Let the task's `step`-th batch fail."""
+    batch, count = task.batch, 0
+
+    def counted(size: int):
+        nonlocal count
+        count += 1
+        if count == step:
+            raise Stopped
+        return batch(size)
+
+    task.batch = counted
+
+
+def test_a_stopped_run_goes_on_to_the_same_end(data: Data, tmp_path: Path) -> None:
+    whole, _ = fit.train("fatigue", fitting.make_task("fatigue", data, SHORT), SHORT, tmp_path / "whole")
+    task = fitting.make_task("fatigue", data, SHORT)
+    stop_at(task, 4)
+    with pytest.raises(Stopped):
+        fit.train("fatigue", task, SHORT, tmp_path / "stopped")
+    again = fitting.make_task("fatigue", data, SHORT)
+    torch.rand(7)  # a new process would draw other numbers
+    resumed, result = fit.train("fatigue", again, SHORT, tmp_path / "stopped", resume=True)
+    assert result["steps"] == 6
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_a_checkpoint_of_another_run_is_refused(data: Data, tmp_path: Path) -> None:
+    task = fitting.make_task("fatigue", data, SHORT)
+    stop_at(task, 3)
+    with pytest.raises(Stopped):
+        fit.train("fatigue", task, SHORT, tmp_path, data="one")
+    with pytest.raises(InputError, match=r"its data is one, now it is two"):
+        fit.train("fatigue", task, SHORT, tmp_path, data="two", resume=True)
+
+
+def test_a_cut_checkpoint_is_named(data: Data, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"PK\x03\x04 no more")
+    with pytest.raises(InputError, match="is damaged"):
+        fit.train("fatigue", fitting.make_task("fatigue", data, SHORT), SHORT, tmp_path, resume=True)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "LOOK_EVERY", 1)
+    task = fitting.make_task("fatigue", data, SHORT)
+    loss, count = task.loss, 0
+
+    def broken(out, target):
+        nonlocal count
+        count += 1
+        return {k: v * (float("nan") if count == 4 else 1) for k, v in loss(out, target).items()}
+
+    task.loss = broken
+    with pytest.raises(fit.Diverged, match=r"loss state .* step 4; .*checkpoint.pt is the last good one"):
+        fit.train("fatigue", task, SHORT, tmp_path)
+    assert not (tmp_path / "weights.pt").exists()
+    saved = checkpoint.load(tmp_path / "checkpoint.pt")
+    assert saved["step"] == 3
+    assert all(v.isfinite().all() for v in saved["averaged"].values())
+
+
+def test_a_gradient_that_breaks_the_weights_is_not_saved(data: Data, tmp_path: Path) -> None:
+    run = fit.Run("fatigue", fitting.make_task("fatigue", data, SHORT), SHORT, tmp_path)
+    run.advance()
+    run.save()
+    with torch.no_grad():
+        next(run.averaged.net.parameters()).fill_(float("inf"))
+    with pytest.raises(fit.Diverged, match="a weight is infinite"):
+        run.save()
+    assert checkpoint.load(tmp_path / "checkpoint.pt")["step"] == 1
+
+
+def test_the_end_of_a_run_augments_less(data: Data, tmp_path: Path) -> None:
+    how = Recipe(steps=4, seconds=600, batch=4, calm_from=0.5)
+    task = fitting.make_task("fatigue", data, how)
+    seen = []
+    batch = task.batch
+    task.batch = lambda size: (seen.append(task.strength), batch(size))[1]
+    fit.train("fatigue", task, how, tmp_path)
+    assert seen[:3] == [1, 1, 1]
+    assert 0.25 < seen[3] < 1
+
+
+def test_data_without_rows_to_learn_from_is_refused(data: Data) -> None:
+    table = data.pack.tables["eyes"] | {"val": np.ones(24, bool)}
+    held = Data(pack.Pack(data.pack.blobs, data.pack.tables | {"eyes": table}), data.bank, "")
+    with pytest.raises(InputError, match="no training rows for the eyes net"):
+        fitting.make_task("eyes", held, SHORT)
+
+
+def test_the_hash_of_data_follows_every_label(data: Data) -> None:
+    tables = data.pack.tables
+    other = tables | {"eyes": tables["eyes"] | {"openness": tables["eyes"]["openness"] + 1}}
+    assert pack.data_hash(data.pack) == data.sha256
+    assert pack.data_hash(pack.Pack(data.pack.blobs, other)) != data.sha256
 
 
 def test_the_rate_rises_and_falls() -> None:
@@ -138,9 +199,3 @@ def test_the_rate_rises_and_falls() -> None:
     assert rates[0] < 0.1
     assert rates[1] == pytest.approx(1)
     assert rates[1] > rates[2] > rates[3] > 0
-
-
-def test_area_under_the_curve() -> None:
-    score = np.array([0.1, 0.4, 0.4, 0.9])
-    assert metrics.auc(score, np.array([False, False, True, True])) == pytest.approx(0.875)
-    assert np.isnan(metrics.auc(score, np.ones(4, bool)))

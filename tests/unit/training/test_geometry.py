@@ -9,7 +9,7 @@ pytest.importorskip("PIL")
 
 from dms.stages.tensors import Crop, cut  # noqa: E402 - after the check that torch is there
 from dms.training import geometry  # noqa: E402
-from dms.training.bank import ImageBank  # noqa: E402
+from dms.training.datasets.bank import ImageBank  # noqa: E402
 
 CROP = Crop(101.5, 90.25, 130.0, 0.3)
 

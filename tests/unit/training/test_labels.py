@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 pd = pytest.importorskip("pandas")
 
-from dms.training import samples, states  # noqa: E402 - after the check that pandas is there
+from dms.evaluation import by_eye  # noqa: E402 - after the check that pandas is there
+from dms.training.datasets import packing, samples, source, states  # noqa: E402
+from dms.training.datasets.mix import load_mix  # noqa: E402
+
+TRUST = load_mix().trust
 
 TEACHERS = tuple(enumerate(("mp", "intel", "comma")))
 
@@ -53,14 +59,14 @@ def test_a_shut_mouth_labelled_yawn_is_not_trusted() -> None:
         "yawn": ["1", "1", "0", ""], "mouth_ratio": [0.6, 0.02, 0.3, 0.05],
         "set": ["yawdd_stills"] * 3 + ["lfw_grey"], "source_label": [""] * 4,
     })  # fmt: skip
-    yawn, weight = states._yawn(rows)
+    yawn, weight = states._yawn(rows, TRUST.yawn)
     assert yawn.tolist() == [1, 1, 0, 0]
     assert (weight > 0).tolist() == [True, False, True, True]
 
 
 def test_a_laugh_is_no_yawn() -> None:
     rows = pd.DataFrame({"yawn": ["0"], "mouth_ratio": [0.7], "set": ["har"], "source_label": ["laughing"]})
-    yawn, weight = states._yawn(rows)
+    yawn, weight = states._yawn(rows, TRUST.yawn)
     assert yawn[0] == 0
     assert weight[0] > 0
 
@@ -70,7 +76,7 @@ def test_between_open_and_closed_nobody_knows() -> None:
         "blink_right": [0.1, 0.45, 0.9, 0.3], "blink_left": [0.1, 0.45, 0.9, 0.3],
         "comma_sunglasses": [0.0] * 4, "eyes": ["", "", "", "closed"],
     })  # fmt: skip
-    closed, weight = states._closed(rows)
+    closed, weight = states._closed(rows, TRUST.closed)
     assert weight[:, 0].tolist() == [1, 0, 1, 2]
     assert closed[:, 0].tolist() == [0, 0, 1, 1]
 
@@ -92,9 +98,60 @@ def test_rare_classes_are_drawn_more_often_but_not_as_often_as_common_ones_are_r
 
 def test_activities_by_eye_are_activities() -> None:
     from dms.engines.contract import ACTIVITIES
-    from dms.resources import configs_folder
 
-    table = pd.read_csv(configs_folder() / "training" / "activity_by_eye.csv")
-    named = {name for names in table["activity"] for name in names.split("|")}
+    table = by_eye.rows("training/activity_by_eye.csv")
+    named = {name for row in table for name in row["activity"].split("|")}
     assert named <= set(ACTIVITIES)
-    assert not table["path"].duplicated().any()
+    assert len({row["picture"] for row in table}) == len(table)
+
+
+def test_sides_by_eye_are_sides_and_what_is_held_lies_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dms.engines.contract import ACTIVITIES
+
+    table = by_eye.rows("training/activity_side.csv")
+    assert {row["side"] for row in table} <= set(states.SIDES)
+    assert len({row["picture"] for row in table}) == len(table)
+    seen = {"picture": by_eye.picture_key("images/x/seen.jpg"), "side": "left"}
+    monkeypatch.setattr(by_eye, "rows", lambda name: [seen])
+    images = pd.DataFrame({"path": ["images/x/seen.jpg", "images/x/new.jpg", "images/x/other.jpg"]})
+    allowed = np.eye(len(ACTIVITIES), dtype=np.float32)[[0, ACTIVITIES.index("smoking"), 0]]
+    assert states.activity_sides(images, allowed).tolist() == [[-1, 0], [0, 1], [0, 0]]
+
+
+def test_eyes_seen_are_those_of_the_largest_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {"picture": by_eye.picture_key("images/x/two.jpg"), "eyes": "down"}
+    monkeypatch.setattr(by_eye, "rows", lambda name: [seen])
+    table = pd.DataFrame({
+        "path": ["images/x/two.jpg"] * 2 + ["images/x/one.jpg"], "image": [0, 0, 1],
+        "x1": [0.0, 0, 0], "y1": [0.0, 0, 0], "x2": [10.0, 30, 9], "y2": [10.0, 9, 9],
+    })  # fmt: skip
+    assert packing.eyes_by_eye(table).tolist() == ["", "down", ""]
+
+
+def labelled(split: list[str], shift_px: list[float], landmarks: np.ndarray) -> source.Source:
+    """Faces with a mesh, and hand labels `shift_px` to its right."""
+    n = len(split)
+    hand = np.full((n, 68, 2), np.nan, np.float32)
+    ours = list(samples.lm.indices(*samples.HAND_LABELLED.values()))
+    hand[:, list(samples.HAND_LABELLED)] = landmarks[:, ours]
+    hand[..., 0] += np.array(shift_px)[:, None]
+    table = faces(image=list(range(n)), split=split, mesh_eye_err=[0.0] * n, intel_yaw=[0.0] * n,
+                  comma_yaw=[0.0] * n)  # fmt: skip
+    none = np.zeros((0,))
+    return source.Source(Path(), table, table, landmarks, none, (), table, hand, {})
+
+
+def test_hand_labels_move_training_faces_alone_and_only_the_same_face() -> None:
+    points = np.zeros((4, 60, 2), np.float32)
+    points[:, samples.lm.INDEX["left_eye_outer"], 0] = 100
+    found = labelled(["train", "val", "train", "train"], [5, 5, 80, np.nan], points)
+    moved = samples._with_hand_labels(found, points)
+    nose = samples.lm.INDEX["nose_tip"]
+    assert moved[:, nose, 0] == pytest.approx([5 * samples.HAND_SHARE, 0, 0, 0])
+    assert moved[0, samples.lm.INDEX["chin"], 0] == 0
+
+
+def test_the_mesh_of_a_profile_is_trusted_less() -> None:
+    found = labelled(["val"] * 3, [0] * 3, np.zeros((3, 60, 2), np.float32))
+    found.faces["intel_yaw"] = found.faces["comma_yaw"] = [-10.0, 57.5, -80.0]
+    assert samples._turn_trust(found) == pytest.approx([1, 0.5, 0.3])

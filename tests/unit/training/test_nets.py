@@ -52,3 +52,13 @@ def test_anchors_are_the_run_times() -> None:
     contract = CONTRACTS["face"]
     ours = anchors(contract.height, contract.width).numpy()
     assert ours == pytest.approx(anchor_grid(contract.height, contract.width))
+
+
+def test_the_eyes_net_takes_points_from_the_finer_stage_too() -> None:
+    shape = {"channels": (8, 8, 16, 16, 24), "depths": (1, 1, 1, 1), "thin": 8, "wide": 32}
+    coarse, fine = NETS["eyes"](**shape), NETS["eyes"](**shape, fine=8)
+    assert fine.embed.dense.in_features == coarse.embed.dense.in_features + 8 * 7 * 7
+    flat = NETS["eyes"](channels=(8, 8, 16, 16), depths=(1, 1, 1), thin=8, wide=32)
+    for net in (fine, flat):
+        out = net.eval()(torch.from_numpy(images("eyes")))
+        assert {name: tuple(t.shape[1:]) for name, t in out.items()} == CONTRACTS["eyes"].outputs

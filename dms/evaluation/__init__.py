@@ -1,0 +1,1 @@
+"""Measuring engines on labelled pictures and recordings. NumPy and OpenCV only; nothing here trains."""

@@ -1,0 +1,1 @@
+"""What the nets learn from: the data pack, folders of your own, simulated faces; as tables and pictures."""
