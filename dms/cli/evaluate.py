@@ -182,11 +182,11 @@ def _opened(engines: Path, precisions: Mapping[str, str], backend: str) -> Itera
     """The engines in their given precisions, ready to be asked."""
     from dms.backends import open_backend
     from dms.engines.manifest import load_manifest
-    from dms.evaluation.measure import infer_on
+    from dms.engines.running import over_batches
 
     with ExitStack() as stack:
         yield {
-            net: infer_on(
+            net: over_batches(
                 stack.enter_context(
                     closing(open_backend(backend, load_manifest(engines / net).verified_path(precision), 1))
                 )

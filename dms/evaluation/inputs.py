@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dms.engines.contract import CONTRACTS
+from dms.engines.running import Images as Images
 from dms.evaluation.pack import Pack
 from dms.stages.tensors import Crop, Letterbox, cut, letterbox
-
-Images = NDArray[np.uint8]
 
 
 def decode(blob: bytes) -> Images:

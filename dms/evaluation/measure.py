@@ -8,20 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from dms.backends import Backend, open_backend
+from dms.backends import open_backend
 from dms.engines.contract import CONTRACTS
 from dms.engines.manifest import INT8_FORMS, load_manifest
+from dms.engines.running import over_batches
 from dms.errors import InputError
 from dms.evaluation import bootstrap, eyes_metrics, face_metrics, state_metrics
 from dms.evaluation.bootstrap import Estimate
-from dms.evaluation.inputs import Images
 from dms.evaluation.labels import ENGINE
-from dms.evaluation.metrics import Figures, Outputs, Scores, worth_telling
+from dms.evaluation.metrics import Figures, Scores, worth_telling
 from dms.evaluation.metrics import Infer as Infer
 from dms.evaluation.pack import Pack
 from dms.evaluation.speed import blocks_ms
-from dms.evaluation.speed import runtimes as runtimes
-from dms.evaluation.speed import speed_ms as speed_ms
 
 Measure = Callable[[Infer], Scores]
 """The scores of a model on held-out inputs that were prepared once."""
@@ -61,20 +59,6 @@ def _plain(net: str) -> Callable[[Pack], Measure]:
 
 PREPARED: dict[str, Callable[[Pack], Measure]] = {net: _plain(net) for net in CONTRACTS}
 """Plain values without intervals: for gates, sweeps and searches."""
-
-
-def infer_on(backend: Backend, batch: int = 32) -> Infer:
-    """Outputs of all images by name; of none, empty arrays of the right shape."""
-
-    def infer(images: Images) -> Outputs:
-        if not len(images):
-            return {
-                n: np.zeros((0, *(s or 1 for s in o.shape[1:])), o.dtype) for n, o in backend.outputs.items()
-            }
-        parts = [backend.infer({"image": images[i : i + batch]}) for i in range(0, len(images), batch)]
-        return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
-
-    return infer
 
 
 def require_rows(pack: Pack, net: str) -> None:
@@ -158,7 +142,7 @@ def _measure_net(
         told(f"{net}: {precision}")
         path = note.verified_path(precision)
         with closing(open_backend(backend, path, 1)) as running:
-            drawn[precision] = worth_telling(draw(infer_on(running)))
+            drawn[precision] = worth_telling(draw(over_batches(running)))
         scores[precision] = {name: bootstrap.estimate(f) for name, f in drawn[precision].items()}
         scores[precision]["megabytes"] = exact(note.files[precision].bytes / 1e6)
     for precision, loss in losses(net, drawn).items():

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dms.engines.running import Infer as Infer
+from dms.engines.running import Outputs as Outputs
 from dms.evaluation import bootstrap
 from dms.evaluation.bootstrap import Figure
-from dms.evaluation.inputs import Images
 from dms.evaluation.pack import Pack
 
 Array = NDArray[Any]
-Outputs = dict[str, Array]
-Infer = Callable[[Images], Outputs]
-"""A loaded model: images (n, 1, height, width) uint8 to named outputs."""
 Scores = dict[str, float]
 Figures = dict[str, Figure]
 

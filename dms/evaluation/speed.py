@@ -18,7 +18,7 @@ import numpy as np
 
 from dms.backends import BACKENDS, Backend, open_backend
 from dms.engines.contract import CONTRACTS
-from dms.engines.manifest import Manifest, load_manifest
+from dms.engines.manifest import Manifest, is_foreign, load_manifest
 from dms.errors import EngineError
 from dms.evaluation.metrics import Array
 
@@ -70,8 +70,11 @@ def _block_ms(backend: Backend, image: Any) -> float:
 
 def _opened(wanted: Iterable[Key], note: Manifest) -> Iterator[tuple[Key, Backend]]:
     for runtime, precision in wanted:
+        path = note.verified_path(precision)
         try:
-            backend = open_backend(runtime, note.verified_path(precision), 1)
+            backend = open_backend(runtime, path, 1)
         except EngineError:
-            continue  # this runtime does not know this number format: it has no speed to tell
+            if not is_foreign(precision, runtime):
+                raise
+            continue  # made for another runtime: it has no speed to tell here
         yield (runtime, precision), backend

@@ -18,7 +18,7 @@ from dms.engines.contract import CONTRACTS
 from dms.engines.running import Images
 from dms.errors import ConfigError
 from dms.evaluation.inputs import calibration_inputs
-from dms.evaluation.measure import runtimes
+from dms.evaluation.speed import runtimes
 from dms.files import write_atomically
 from dms.training import cost, fitting, trial
 from dms.training.data import Data

@@ -10,8 +10,9 @@ import pytest
 from dms.backends import open_backend
 from dms.engines.contract import CONTRACTS
 from dms.engines.manifest import load_manifest
+from dms.engines.running import over_batches
 from dms.errors import EngineMissing, InputError
-from dms.evaluation import measure
+from dms.evaluation import measure, speed
 from dms.evaluation.bootstrap import Estimate
 from dms.evaluation.pack import Pack
 from dms.resources import engines_folder
@@ -80,7 +81,7 @@ def test_an_unknown_precision_is_refused(own_pack: Pack):
 
 
 def test_speeds_come_by_runtime_and_precision():
-    found = measure.speed_ms("fatigue", engines_folder() / "fatigue", ("fp32", "cpu.int8"), ("ort",), turns=2)
+    found = speed.speed_ms("fatigue", engines_folder() / "fatigue", ("fp32", "cpu.int8"), ("ort",), turns=2)
     assert set(found) == {("ort", "fp32"), ("ort", "cpu.int8")}
     assert all(0 < ms < 1000 for ms in found.values())
 
@@ -121,7 +122,7 @@ def test_batches_change_nothing():
     images = np.random.default_rng(0).integers(0, 255, (5, 1, 96, 96), dtype=np.uint8)
     path = load_manifest(engines_folder() / "fatigue").verified_path("fp32")
     backend = open_backend("ort", path, 1)
-    whole, parts = measure.infer_on(backend, 32)(images), measure.infer_on(backend, 2)(images)
+    whole, parts = over_batches(backend, 32)(images), over_batches(backend, 2)(images)
     backend.close()
     np.testing.assert_allclose(whole["state"], parts["state"], atol=1e-5)
 

@@ -10,9 +10,10 @@ import pytest
 from dms.backends import open_backend
 from dms.engines.contract import CONTRACTS
 from dms.engines.manifest import load_manifest
+from dms.engines.running import over_batches
 from dms.evaluation import bootstrap, by_eye, groups, robustness, robustness_page
 from dms.evaluation.conditions import CONDITIONS
-from dms.evaluation.measure import Infer, infer_on
+from dms.evaluation.measure import Infer
 from dms.evaluation.pack import Pack
 from dms.resources import engines_folder
 
@@ -24,7 +25,7 @@ def infers() -> Iterator[dict[str, Infer]]:
         opened = {}
         for net in CONTRACTS:
             path = load_manifest(engines_folder() / net).verified_path("cpu.int8")
-            opened[net] = infer_on(stack.enter_context(closing(open_backend("ort", path, 1))))
+            opened[net] = over_batches(stack.enter_context(closing(open_backend("ort", path, 1))))
         yield opened
 
 
