@@ -5,23 +5,20 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from dms.alerts.manager import AlertManager
 from dms.alerts.profiles import load_profile
 from dms.assess.assessor import Assessor
-from dms.backends import Backend, open_backend
-from dms.backends.checked import CheckedBackend
-from dms.config import Config, EngineConfig
+from dms.config import Config, EnginesConfig
 from dms.demo_broker import DemoBroker
 from dms.engines.contract import CONTRACTS
-from dms.engines.manifest import check_signature, load_manifest
+from dms.engines.opening import Opened, open_engine
 from dms.loop import Loop, Observer
 from dms.metrics import Metrics
 from dms.pipeline import Pipeline
-from dms.resources import engines_folder
 from dms.scheduler import Scheduler
 from dms.service import Notifier, StopSignal
 from dms.sinks import Sink
@@ -36,41 +33,42 @@ from dms.stages.eyes import EyesStage
 from dms.stages.face import FaceStage
 from dms.stages.fatigue import FatigueStage
 from dms.stages.quality import QualityStage
+from dms.stages.views import open_views
 from dms.summary import Summary, SummarySink
+
+log = logging.getLogger(__name__)
 
 VITALS_WINDOW_S = 10.0
 """Vitals tell rate and latency over the last ten seconds."""
 
 
-def open_engine(name: str, config: EngineConfig, folder: Path) -> Backend:
-    """Load the engine `name`, proved against its manifest and contract.
-
-    Raises:
-        EngineMissing: no such file.
-        EngineMismatch: truncated, changed, or another net.
-    """
-    manifest = load_manifest(folder / name)
-    precision = manifest.precision_for(config.precision, config.backend)
-    backend = open_backend(config.backend, manifest.verified_path(precision), config.threads)
-    check_signature(backend.inputs, backend.outputs, manifest)
-    return CheckedBackend(name, backend)
+@contextmanager
+def open_engines(config: EnginesConfig, told: Callable[[str], None]) -> Iterator[dict[str, Opened]]:
+    """All engines by name; they are closed on leaving. `told` hears what takes long."""
+    with ExitStack() as stack:
+        opened: dict[str, Opened] = {}
+        for name in CONTRACTS:
+            opened[name] = open_engine(name, config, told)
+            stack.callback(opened[name].backend.close)
+        yield opened
 
 
 @contextmanager
 def open_pipeline(config: Config, session: str) -> Iterator[Pipeline]:
     """The pipeline with its engines loaded; they are closed on leaving. `session` begins every alert's id."""
-    folder = _engines_folder(config)
-    with ExitStack() as stack:
+    with open_engines(config.engines, log.info) as engines, _pipeline(config, engines, session) as pipeline:
+        yield pipeline
 
-        def engine(name: str) -> Backend:
-            return stack.enter_context(closing(open_engine(name, getattr(config.engines, name), folder)))
 
+@contextmanager
+def _pipeline(config: Config, engines: Mapping[str, Opened], session: str) -> Iterator[Pipeline]:
+    with open_views(engines) as views:
         stages: tuple[Stage, ...] = (
             QualityStage(),
-            FaceStage(engine("face"), config.tracking),
-            EyesStage(engine("eyes"), config.tracking),
-            FatigueStage(engine("fatigue")),
-            DistractionStage(engine("distraction")),
+            FaceStage(views["face"], config.tracking),
+            EyesStage(views["eyes"], config.tracking),
+            FatigueStage(views["fatigue"]),
+            DistractionStage(views["distraction"]),
         )
         yield Pipeline(
             stages,
@@ -91,9 +89,11 @@ def run(config: Config, tell: Callable[[str], None]) -> Summary:
         stop = stack.enter_context(StopSignal())
         notifier = stack.enter_context(closing(Notifier.from_environment()))
         source = stack.enter_context(closing(open_source(config.source)))
-        pipeline = stack.enter_context(open_pipeline(config, session=uuid.uuid4().hex[:8]))
+        engines = stack.enter_context(open_engines(config.engines, tell))
+        pipeline = stack.enter_context(_pipeline(config, engines, session=uuid.uuid4().hex[:8]))
         _start_demo_broker(config, stack)
-        sinks = [stack.enter_context(closing(sink)) for sink in _sinks(config, source, tell)]
+        stated = Origin(engines={name: str(engine) for name, engine in engines.items()})
+        sinks = [stack.enter_context(closing(sink)) for sink in _sinks(config, source, stated, tell)]
         sinks.append(LogSink(notifier.status))
         heartbeat = _Heartbeat(notifier)
         summary = _judge(config, source, pipeline, sinks, stop.is_set, heartbeat)
@@ -140,29 +140,15 @@ def _judge(
     )
 
 
-def _sinks(config: Config, source: FrameSource, tell: Callable[[str], None]) -> Iterator[Sink]:
+def _sinks(
+    config: Config, source: FrameSource, stated: Origin, tell: Callable[[str], None]
+) -> Iterator[Sink]:
     epoch_offset = _epoch_offset if source.live else lambda: None
     yield LogSink(tell, epoch_offset, logging.getLevelName(config.sinks.log.level.upper()))
     if config.sinks.jsonl.path:
         yield JsonlSink(Path(config.sinks.jsonl.path), epoch_offset, append=True)
     if config.sinks.mqtt.enabled:
-        yield MqttSink(config.sinks.mqtt, _origin(config), epoch_offset)
-
-
-def _origin(config: Config) -> Origin:
-    """Which engine files speak, by version and hash: every event says what it comes from."""
-    return Origin(engines={name: _stated(name, config) for name in CONTRACTS})
-
-
-def _stated(name: str, config: Config) -> str:
-    engine: EngineConfig = getattr(config.engines, name)
-    note = load_manifest(_engines_folder(config) / name)
-    precision = note.precision_for(engine.precision, engine.backend)
-    return f"{note.version} {precision} sha256:{note.files[precision].sha256[:12]}"
-
-
-def _engines_folder(config: Config) -> Path:
-    return Path(config.engines.folder) if config.engines.folder else engines_folder()
+        yield MqttSink(config.sinks.mqtt, stated, epoch_offset)
 
 
 def _epoch_offset() -> float:

@@ -8,6 +8,7 @@ DmsError                 something a person can act on; its text says what, wher
 │   └── SourceEnded      a recording is over: the normal end of a file
 ├── EngineError          an engine file or what it computes
 │   ├── EngineMissing    no file where the manifest says one is
+│   ├── EngineUnavailable  the runtime or its hardware is not here: another runtime may do
 │   ├── EngineMismatch   truncated, changed, or another net (hash or signature)
 │   └── EngineOutputError  NaN, infinity or a wrong shape came out
 ├── SinkError            a sink cannot be set up
@@ -59,6 +60,10 @@ class EngineError(DmsError):
 
 class EngineMissing(EngineError):
     """No file where the manifest says one is."""
+
+
+class EngineUnavailable(EngineError):
+    """The runtime, or the hardware it is for, is not here or not fit; another runtime may do."""
 
 
 class EngineMismatch(EngineError):

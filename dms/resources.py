@@ -6,6 +6,8 @@ beside the package.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from dms.errors import ConfigError, InputError
@@ -67,6 +69,15 @@ def demo_clip(package: Path = _PACKAGE) -> Path:
     if not path.is_file():
         raise InputError(f"{path}: the demonstration clip is missing; install the package again")
     return path
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where things built on this device are kept: systemd's folder for the service, else the user's own."""
+    service = environment.get("CACHE_DIRECTORY")
+    if service:
+        return Path(service.split(":")[0])
+    base = environment.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "dms"
 
 
 def _shared(name: str, package: Path) -> Path:

@@ -2,21 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
-BACKENDS = {
-    "ort": "dms.backends.ort:OrtBackend",
-    "openvino": "dms.backends.openvino:OpenVinoBackend",
-}
-"""Name in the configuration → class. A class takes (path, threads) and is imported only when chosen."""
-
 Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A row of `BACKENDS`: what a runtime is called, its adapter, and what must be installed for it.
+
+    `adapter` is `module:class`; the class takes (path, options) and is imported only when chosen. Any one of
+    the `packages` will do; `provider` is the execution provider that ONNX Runtime must have been built with.
+    """
+
+    title: str
+    adapter: str
+    packages: tuple[str, ...]
+    extra: str = ""
+    provider: str = ""
+
+
+BACKENDS = {
+    "ort": Runtime("ONNX Runtime", "dms.backends.ort:OrtBackend", ("onnxruntime",)),
+    "ort-cuda": Runtime(
+        "ONNX Runtime, CUDA",
+        "dms.backends.ort:OrtCudaBackend",
+        ("onnxruntime",),
+        "ort-gpu",
+        "CUDAExecutionProvider",
+    ),
+    "ort-tensorrt": Runtime(
+        "ONNX Runtime, TensorRT",
+        "dms.backends.ort:OrtTensorrtBackend",
+        ("onnxruntime",),
+        "ort-gpu",
+        "TensorrtExecutionProvider",
+    ),
+    "openvino": Runtime("OpenVINO", "dms.backends.openvino:OpenVinoBackend", ("openvino",), "intel"),
+    "litert": Runtime("LiteRT", "dms.backends.litert:LiteRtBackend", ("ai_edge_litert",), "lite"),
+    "qnn": Runtime("Qualcomm QNN", "dms.backends.qnn:QnnBackend", ("onnxruntime_qnn",), "qualcomm"),
+    "trt": Runtime("TensorRT", "dms.backends.trt:TrtBackend", ("tensorrt", "tensorrt_rtx"), "jetson7"),
+}
+"""Name in the configuration → runtime. The one place where a runtime is registered."""
+
+
+def _silent(step: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an engine is opened. A runtime leaves aside what it has no use for.
+
+    `delegate` is the shared library of an accelerator that LiteRT hands the net to. `cache` is where compiled
+    forms are kept between runs (None: nowhere). `max_batch` is the most pictures one call will bring. `told`
+    hears what takes long while opening.
+    """
+
+    threads: int = 1
+    delegate: Path | None = None
+    cache: Path | None = None
+    max_batch: int = 1
+    told: Callable[[str], None] = _silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +101,20 @@ class Backend(Protocol):
         ...
 
 
-def open_backend(name: str, path: Path, threads: int) -> Backend:
+def installed(name: str) -> bool:
+    """Whether the packages of the runtime called `name` are here; not whether its hardware is."""
+    runtime = BACKENDS[name]
+    if not any(find_spec(package) for package in runtime.packages):
+        return False
+    return not runtime.provider or runtime.provider in import_module("dms.backends.ort").providers()
+
+
+def open_backend(name: str, path: Path, options: Options | None = None) -> Backend:
     """Load the engine file `path` on the runtime called `name` (a key of `BACKENDS`).
 
     Raises:
+        EngineUnavailable: the runtime, or the hardware it is for, is not here.
         EngineMismatch: the runtime cannot read the file.
     """
-    module, _, attribute = BACKENDS[name].partition(":")
-    return cast(Backend, getattr(import_module(module), attribute)(path, threads))
+    module, _, attribute = BACKENDS[name].adapter.partition(":")
+    return cast(Backend, getattr(import_module(module), attribute)(path, options or Options()))

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dms.backends import Arrays, TensorSpec
-from dms.errors import EngineError, EngineMismatch
+from dms.backends import Arrays, Options, TensorSpec
+from dms.errors import EngineError, EngineMismatch, EngineUnavailable
 
 _DTYPES = {"u8": "uint8", "f32": "float32", "f16": "float16"}
 
@@ -23,11 +23,11 @@ class OpenVinoBackend:
         EngineMismatch: OpenVINO cannot read the file.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(self, path: Path, options: Options) -> None:
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
-            "INFERENCE_NUM_THREADS": str(threads),
+            "INFERENCE_NUM_THREADS": str(options.threads),
             # A pinned thread waits for its core while others are free: measured 4.0 ms, not 2.6, under load.
             "ENABLE_CPU_PINNING": "NO",
             "INFERENCE_PRECISION_HINT": "f32",  # else some processors compute in BF16, and others do not
@@ -81,7 +81,7 @@ def _core() -> Any:
     try:
         import openvino
     except ImportError as e:
-        raise EngineError(
+        raise EngineUnavailable(
             "OpenVINO is not installed; pip install 'dms[intel]', or choose the backend `ort`"
         ) from e
     return openvino.Core()

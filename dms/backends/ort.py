@@ -7,7 +7,7 @@ from pathlib import Path
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from dms.backends import Arrays, TensorSpec
+from dms.backends import Arrays, Options, TensorSpec
 from dms.errors import EngineError, EngineMismatch
 
 # ONNX Runtime's exceptions share no base but Exception.
@@ -22,6 +22,12 @@ _ORT_ERRORS = (
     ort_errors.RuntimeException,
 )
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
+
+
+def providers() -> list[str]:
+    """The execution providers this build of ONNX Runtime has."""
+    found: list[str] = ort.get_available_providers()
+    return found
 
 
 def _specs(nodes: list[ort.NodeArg]) -> dict[str, TensorSpec]:
@@ -51,10 +57,10 @@ class OrtBackend:
         EngineMismatch: ONNX Runtime cannot read the file.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(self, path: Path, options: Options) -> None:
         try:
             self._session: ort.InferenceSession | None = ort.InferenceSession(
-                str(path), _options(threads), providers=["CPUExecutionProvider"]
+                str(path), _options(options.threads), providers=["CPUExecutionProvider"]
             )
         except _ORT_ERRORS as e:
             raise EngineMismatch(f"{path}: ONNX Runtime cannot load it ({e}); restore the engine file") from e

@@ -188,7 +188,7 @@ def _opened(engines: Path, precisions: Mapping[str, str], backend: str) -> Itera
         yield {
             net: over_batches(
                 stack.enter_context(
-                    closing(open_backend(backend, load_manifest(engines / net).verified_path(precision), 1))
+                    closing(open_backend(backend, load_manifest(engines / net).verified_path(precision)))
                 )
             )
             for net, precision in precisions.items()

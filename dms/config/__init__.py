@@ -14,7 +14,9 @@ from dms.config.assess import AssessConfig
 from dms.config.section import PositiveSeconds, Probability, Seconds, Section
 from dms.config.sinks import SinksConfig
 
-Precision = Literal["fp32", "fp16", "int8"]
+Precision = Literal["fp32", "fp16", "int8", "best"]
+Runtime = Literal["ort", "ort-cuda", "ort-tensorrt", "openvino", "litert", "qnn", "trt"]
+"""The keys of `backends.BACKENDS`; a test holds the two equal."""
 
 
 class SourceConfig(Section):
@@ -42,11 +44,14 @@ class EngineConfig(Section):
     """One engine: which file and which runtime."""
 
     precision: Precision = "int8"
-    """Which artefact runs; `int8` is the INT8 form made for the backend."""
-    backend: Literal["ort", "openvino"] = "ort"
-    """Which runtime runs it: ONNX Runtime, or OpenVINO (`pip install 'dms[intel]'`)."""
+    """Which artefact runs; `int8` is the INT8 form made for the backend, `best` what
+    `dms engines build --gate` chose on this device (int8 where it was never asked)."""
+    backend: Runtime = "ort"
+    """Which runtime runs it; docs/platforms tells what each needs and how fast it is."""
     threads: int = Field(1, ge=1, le=16)
-    """Threads of the runtime for this engine."""
+    """Threads of the runtime for this engine, on a processor."""
+    delegate: str | None = None
+    """LiteRT only: shared library of an accelerator, for instance TI's /usr/lib/libtidl_tfl_delegate.so."""
 
 
 class EnginesConfig(Section):
@@ -54,6 +59,11 @@ class EnginesConfig(Section):
 
     folder: str | None = None
     """Folder with one sub-folder an engine; null = the engines shipped with the package."""
+    cache: str | None = None
+    """Folder for what is built on this device, such as TensorRT plans; null = the user's cache folder, or the
+    service's."""
+    fallback: Runtime | None = "ort"
+    """Which runtime runs an engine that its own cannot run here, which is told aloud; null: do not start."""
     face: EngineConfig = EngineConfig()
     eyes: EngineConfig = EngineConfig()
     fatigue: EngineConfig = EngineConfig()

@@ -37,12 +37,10 @@ def engines(config: Config) -> Iterator[Check]:
 
 
 def _try_engine(config: Config, name: str) -> str:
-    from dms.app import open_engine
-    from dms.resources import engines_folder
+    from dms.engines.opening import open_engine
 
-    folder = Path(config.engines.folder) if config.engines.folder else engines_folder()
-    engine = getattr(config.engines, name)
-    backend = open_engine(name, engine, folder)
+    engine = open_engine(name, config.engines)
+    backend = engine.backend
     feeds = {
         spec.name: np.zeros([size or 1 for size in spec.shape], spec.dtype)
         for spec in backend.inputs.values()
@@ -55,7 +53,7 @@ def _try_engine(config: Config, name: str) -> str:
         times_s.append(time.perf_counter() - begun_s)
     backend.close()
     took_ms = statistics.median(times_s) * 1e3
-    return f"{engine.precision} on {engine.backend}, hash verified, {took_ms:.2f} ms a run"
+    return f"{engine.artefact} on {engine.runtime}, hash verified, {took_ms:.2f} ms a run"
 
 
 def source(config: Config) -> Check:

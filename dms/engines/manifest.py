@@ -20,9 +20,21 @@ from dms.files import write_bytes_atomically
 
 NAME = "manifest.json"
 CURE = "restore the folder from the release, or make it again (`dms engines export`, then `quantize`)"
-INT8_FORMS = {"ort": "cpu.int8", "openvino": "trt.int8"}
-"""Which INT8 artefact a runtime is given. ONNX Runtime computes the other one right, but slower than FP32;
-some versions of OpenVINO do not load the other one."""
+_FLOAT = {"fp32": "fp32", "fp16": "fp16"}
+ARTEFACTS: dict[str, dict[str, str]] = {
+    "ort": {**_FLOAT, "int8": "cpu.int8"},
+    "ort-cuda": {**_FLOAT, "int8": "trt.int8"},
+    "ort-tensorrt": {**_FLOAT, "int8": "trt.int8"},
+    "openvino": {**_FLOAT, "int8": "trt.int8"},
+    "litert": {"fp32": "lite.fp32", "int8": "lite.int8"},
+    "qnn": {**_FLOAT, "int8": "cpu.int8"},
+    "trt": {**_FLOAT, "int8": "trt.int8"},
+}
+"""Which artefact a runtime is given for a precision. ONNX Runtime computes `trt.int8` right, but slower than
+FP32; some versions of OpenVINO do not load `cpu.int8`, TensorRT never does."""
+INT8_FORMS = {backend: forms["int8"] for backend, forms in ARTEFACTS.items()}
+LITE = "lite."
+"""Artefacts whose name begins so are in LiteRT's format; all others are ONNX."""
 
 
 class _Strict(BaseModel):
@@ -130,7 +142,11 @@ class Manifest(_Strict):
 
     def precision_for(self, precision: str, backend: str) -> str:
         """The artefact a configuration means: `int8` is the INT8 form made for the runtime."""
-        return INT8_FORMS[backend] if precision == "int8" else precision
+        return ARTEFACTS[backend].get(precision, precision)
+
+    def readable(self, backend: str) -> tuple[str, ...]:
+        """The artefacts in the format that a runtime reads."""
+        return tuple(p for p in self.files if p.startswith(LITE) == (backend == "litert"))
 
     def verified_path(self, precision: str) -> Path:
         """The artefact of a precision, after checking its size and hash.

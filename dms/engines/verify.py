@@ -82,7 +82,7 @@ def verify(
         reference = _Reference.of(over_batches(running), images, task)
     proofs: dict[str, Proof] = {}
     skipped: dict[str, str] = {}
-    for precision in note.files:
+    for precision in note.readable(backend):
         if (precision, backend) == ("fp32", "ort"):
             continue
         told(precision)
@@ -174,7 +174,7 @@ class _Refused(EngineMismatch):
 def _opened(note: Manifest, precision: str, backend: str) -> Backend:
     path = note.verified_path(precision)
     try:
-        running = open_backend(backend, path, threads=1)
+        running = open_backend(backend, path)
     except EngineMismatch as error:
         if is_foreign(precision, backend):
             raise _Refused(str(error)) from error

@@ -17,7 +17,7 @@ from dms.evaluation.metrics import Array, Figures, Infer, Outputs, in_car, peopl
 from dms.evaluation.pack import Pack
 from dms.records import Box
 from dms.stages import face as stage
-from dms.stages.tensors import Letterbox
+from dms.stages.tensors import Letterbox, fitted
 
 RUN_TIME_SCORE = TrackingConfig().detect_score
 """Detections below this are no faces at run time."""
@@ -27,6 +27,10 @@ SMALL_FACE, TURNED_DEG = 0.05, 60.0
 """Faces reported apart: 5 % of the frame's width, and turned by 60 degrees."""
 TEACHER_SLACK_DEG = 15.0
 """The teachers read a head turned by 60 degrees as 45 to 60 (the data pack's README)."""
+
+_SIZE = CONTRACTS["face"].height, CONTRACTS["face"].width
+_WHOLE = fitted(_SIZE, *_SIZE)
+"""How inputs that are whole frames already are fitted: as they are."""
 
 Found = list[list[tuple[Box, float]]]
 
@@ -77,7 +81,7 @@ def placed_frames(pack: Pack, rows: Array, share: float) -> Frames:
         shift = np.array([[1, 0, move[0]], [0, 1, move[1]]])
         cv2.warpAffine(small, shift, (contract.width, contract.height), dst=out[slot, 0])
         boxes[slot] = boxes[slot] * scale + np.tile(move, 2)
-    return Frames(out, [Letterbox(1.0, 0, 0)] * len(rows), boxes, use, people(pack, table["image"][rows]))
+    return Frames(out, [_WHOLE] * len(rows), boxes, use, people(pack, table["image"][rows]))
 
 
 def _filter(scale: float) -> int:
@@ -177,7 +181,7 @@ def _recall(infer: Infer, frames: Frames) -> bootstrap.Figure:
 
 def _false(outputs: Outputs, pictures: Array, score: float, whose: Array | None = None) -> bootstrap.Figure:
     """False faces in 500 views; an item is a picture, however many views of it are shown."""
-    found = found_faces(outputs, [Letterbox(1.0, 0, 0)] * len(pictures), score)
+    found = found_faces(outputs, [_WHOLE] * len(pictures), score)
     faces = np.array([len(each) for each in found], float)
     first = np.zeros(len(pictures))
     first[np.unique(pictures, return_index=True)[1]] = 1

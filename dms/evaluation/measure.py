@@ -137,11 +137,11 @@ def _measure_net(
     note = load_manifest(folder)
     drawn: dict[str, Figures] = {}
     scores: dict[str, dict[str, Estimate]] = {}
-    wanted = note.files if precisions is None else precisions
+    wanted = note.readable(backend) if precisions is None else precisions
     for precision in dict.fromkeys(note.precision_for(p, backend) for p in wanted):
         told(f"{net}: {precision}")
         path = note.verified_path(precision)
-        with closing(open_backend(backend, path, 1)) as running:
+        with closing(open_backend(backend, path)) as running:
             drawn[precision] = worth_telling(draw(over_batches(running)))
         scores[precision] = {name: bootstrap.estimate(f) for name, f in drawn[precision].items()}
         scores[precision]["megabytes"] = exact(note.files[precision].bytes / 1e6)

@@ -10,13 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dms.backends import BACKENDS, Backend, open_backend
+from dms.backends import BACKENDS, Backend, installed, open_backend
 from dms.engines.contract import CONTRACTS
 from dms.engines.manifest import Manifest, is_foreign, load_manifest
 from dms.errors import EngineError
@@ -27,12 +26,11 @@ TURNS, BLOCK, WARM_UP = 9, 30, 3
 QUARTILE = 25
 Key = tuple[str, str]
 """Runtime and precision."""
-_PACKAGES = {"ort": "onnxruntime", "openvino": "openvino"}
 
 
 def runtimes() -> tuple[str, ...]:
     """The runtimes of this machine that can be timed: those whose package is installed."""
-    return tuple(name for name in BACKENDS if name in _PACKAGES and find_spec(_PACKAGES[name]))
+    return tuple(name for name in BACKENDS if installed(name))
 
 
 def speed_ms(
@@ -49,7 +47,7 @@ def blocks_ms(
     """The lower quartile in milliseconds of every turn (turns,) by (runtime, precision)."""
     contract, note = CONTRACTS[net], load_manifest(folder)
     image = np.random.default_rng(0).integers(0, 255, (1, 1, contract.height, contract.width), dtype=np.uint8)
-    wanted = [(runtime, precision) for runtime in backends for precision in precisions]
+    wanted = [(r, p) for r in backends for p in precisions if p in note.readable(r)]
     with ExitStack() as stack:
         running = {key: stack.enter_context(closing(b)) for key, b in _opened(wanted, note)}
         spent: dict[Key, list[float]] = {key: [] for key in running}
@@ -72,7 +70,7 @@ def _opened(wanted: Iterable[Key], note: Manifest) -> Iterator[tuple[Key, Backen
     for runtime, precision in wanted:
         path = note.verified_path(precision)
         try:
-            backend = open_backend(runtime, path, 1)
+            backend = open_backend(runtime, path)
         except EngineError:
             if not is_foreign(precision, runtime):
                 raise

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
-from dms.backends import Backend
-from dms.engines.contract import ACTIVITIES, CONTRACTS
+from dms.engines.contract import ACTIVITIES
 from dms.records import Distraction, FrameState
-from dms.stages.tensors import cut, distraction_crop, landmark_box
+from dms.stages.tensors import distraction_crop, landmark_box
+from dms.stages.views import View
 
 
 class DistractionStage:
@@ -17,10 +15,8 @@ class DistractionStage:
 
     name = "distraction"
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        size = CONTRACTS["distraction"].width
-        self._input = np.zeros((1, 1, size, size), np.uint8)
+    def __init__(self, view: View) -> None:
+        self._view = view
 
     def run(self, state: FrameState) -> FrameState:
         """Look at the driver region."""
@@ -28,8 +24,8 @@ class DistractionStage:
             return replace(state, seen=replace(state.seen, distraction=None))
         if self.name not in state.due:
             return state
-        cut(state.frame.image, distraction_crop(landmark_box(state.seen.eyes.landmarks)), self._input[0, 0])
-        probabilities = self._backend.infer({"image": self._input})["activity"][0]
+        crop = distraction_crop(landmark_box(state.seen.eyes.landmarks))
+        probabilities = self._view.look(state, crop)["activity"][0]
         values = dict(zip(ACTIVITIES, map(float, probabilities), strict=True))
         seen = replace(state.seen, distraction=Distraction(state.frame.captured_s, **values))
         return replace(state, seen=seen)

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dms.backends import Arrays, Backend
+from dms.backends import Arrays
 from dms.config import TrackingConfig
 from dms.engines.contract import CONTRACTS
 from dms.records import Direction, Eye, Eyes, FrameState
-from dms.stages.tensors import Crop, cut, eyes_crop
+from dms.stages.tensors import Crop, eyes_crop
+from dms.stages.views import View
 
 
 def read(outputs: Arrays, crop: Crop, size: int, captured_s: float) -> Eyes:
@@ -44,19 +45,17 @@ class EyesStage:
 
     name = "eyes"
 
-    def __init__(self, backend: Backend, config: TrackingConfig) -> None:
-        self._backend = backend
+    def __init__(self, view: View, config: TrackingConfig) -> None:
+        self._view = view
         self._config = config
         self._size = CONTRACTS["eyes"].width
-        self._input = np.zeros((1, 1, self._size, self._size), np.uint8)
 
     def run(self, state: FrameState) -> FrameState:
         """Look into the face's crop."""
         if state.seen.face is None:
             return replace(state, seen=replace(state.seen, eyes=None))
         crop = eyes_crop(state.seen.face.box)
-        cut(state.frame.image, crop, self._input[0, 0])
-        outputs = self._backend.infer({"image": self._input})
+        outputs = self._view.look(state, crop)
         eyes = read(outputs, crop, self._size, state.frame.captured_s)
         return replace(
             state, seen=replace(state.seen, eyes=eyes if eyes.presence >= self._config.presence else None)

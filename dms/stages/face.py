@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dms.backends import Arrays, Backend
+from dms.backends import Arrays
 from dms.config import TrackingConfig
 from dms.engines.contract import CONTRACTS, STRIDES
 from dms.errors import EngineError
 from dms.records import Box, Face, FrameState, Observation
 from dms.stages import with_fault
-from dms.stages.tensors import Letterbox, landmark_box, letterbox
+from dms.stages.tensors import Letterbox, fitted, landmark_box
+from dms.stages.views import View
 
 SAME_FACE_IOU = 0.3
 """A detection that overlaps the track by at least this confirms it (the two boxes are cut differently)."""
@@ -74,11 +75,11 @@ class FaceStage:
 
     name = "face"
 
-    def __init__(self, backend: Backend, config: TrackingConfig) -> None:
+    def __init__(self, view: View, config: TrackingConfig) -> None:
         contract = CONTRACTS["face"]
-        self._backend = backend
+        self._view = view
         self._config = config
-        self._input = np.zeros((1, 1, contract.height, contract.width), np.uint8)
+        self._size = contract.height, contract.width
         self._grid = anchor_grid(contract.height, contract.width)
 
     def run(self, state: FrameState) -> FrameState:
@@ -99,8 +100,8 @@ class FaceStage:
         return Face(now_s, landmark_box(previous.eyes.landmarks), previous.eyes.presence, tracked=True)
 
     def _detect(self, state: FrameState) -> list[Face]:
-        fit = letterbox(state.frame.image, self._input[0, 0])
-        found = decode(self._backend.infer({"image": self._input}), self._grid, self._config.detect_score)
+        fit = fitted(state.frame.image.shape, *self._size)
+        found = decode(self._view.look(state, fit), self._grid, self._config.detect_score)
         return [
             Face(state.frame.captured_s, _to_frame(box, fit), score, tracked=False) for box, score in found
         ]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
-from dms.backends import Backend
-from dms.engines.contract import CONTRACTS, FATIGUE_STATES
+from dms.engines.contract import FATIGUE_STATES
 from dms.records import Fatigue, FrameState
-from dms.stages.tensors import cut, fatigue_crop
+from dms.stages.tensors import fatigue_crop
+from dms.stages.views import View
 
 
 class FatigueStage:
@@ -17,10 +15,8 @@ class FatigueStage:
 
     name = "fatigue"
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        size = CONTRACTS["fatigue"].width
-        self._input = np.zeros((1, 1, size, size), np.uint8)
+    def __init__(self, view: View) -> None:
+        self._view = view
 
     def run(self, state: FrameState) -> FrameState:
         """Look at eyes and mouth."""
@@ -28,7 +24,7 @@ class FatigueStage:
             return replace(state, seen=replace(state.seen, fatigue=None))
         if self.name not in state.due:
             return state
-        cut(state.frame.image, fatigue_crop(state.seen.eyes.landmarks), self._input[0, 0])
-        probabilities = self._backend.infer({"image": self._input})["state"][0]
+        crop = fatigue_crop(state.seen.eyes.landmarks)
+        probabilities = self._view.look(state, crop)["state"][0]
         values = dict(zip(FATIGUE_STATES, map(float, probabilities), strict=True))
         return replace(state, seen=replace(state.seen, fatigue=Fatigue(state.frame.captured_s, **values)))

@@ -101,21 +101,35 @@ def cut(image: Luma, crop: Crop, out: Luma) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """How a frame was fitted into the `face` engine's input: frame pixel = (input pixel - pad) / scale."""
+    """How a whole frame is fitted into an input: frame pixel = (input pixel - pad) / scale.
+
+    `width` and `height` are those of the fitted frame in the input; the rest of the input is 0.
+    """
 
     scale: float
     pad_x: int
     pad_y: int
+    width: int
+    height: int
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether areas of the frame are averaged; between a scale of 1 and this, four pixels are blended."""
+        return self.scale < 1 / sqrt(2)
+
+
+def fitted(frame: tuple[int, ...], height: int, width: int) -> Letterbox:
+    """How a frame of shape (height, width) is fitted into an input, keeping its aspect."""
+    scale = min(width / frame[1], height / frame[0])
+    w, h = max(1, round(frame[1] * scale)), max(1, round(frame[0] * scale))
+    return Letterbox(scale, (width - w) // 2, (height - h) // 2, w, h)
 
 
 def letterbox(image: Luma, out: Luma) -> Letterbox:
     """Fit the whole frame into `out`, shape (height, width), keeping its aspect; the rest is 0."""
-    height, width = out.shape
-    scale = min(width / image.shape[1], height / image.shape[0])
-    w = max(1, round(image.shape[1] * scale))
-    h = max(1, round(image.shape[0] * scale))
-    x, y = (width - w) // 2, (height - h) // 2
-    out[:y], out[y + h :], out[:, :x], out[:, x + w :] = 0, 0, 0, 0
-    interpolation = cv2.INTER_AREA if scale < 1 / sqrt(2) else cv2.INTER_LINEAR
-    out[y : y + h, x : x + w] = cv2.resize(image, (w, h), interpolation=interpolation)
-    return Letterbox(scale, x, y)
+    fit = fitted(image.shape, *out.shape)
+    x, y, right, below = fit.pad_x, fit.pad_y, fit.pad_x + fit.width, fit.pad_y + fit.height
+    out[:y], out[below:], out[:, :x], out[:, right:] = 0, 0, 0, 0
+    interpolation = cv2.INTER_AREA if fit.shrinks else cv2.INTER_LINEAR
+    out[y:below, x:right] = cv2.resize(image, (fit.width, fit.height), interpolation=interpolation)
+    return fit

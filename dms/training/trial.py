@@ -137,7 +137,7 @@ def learned(ranges: RangesTable, tops: Mapping[str, float]) -> RangesTable:
 def opened(runtime: str, path: Path, name: str) -> Iterator[Call]:
     """One inference of one picture on one thread, as something to call."""
     image = noise_images(name, 1)
-    with closing(open_backend(runtime, path, 1)) as backend:
+    with closing(open_backend(runtime, path)) as backend:
         yield lambda: backend.infer({"image": image})
 
 
@@ -163,5 +163,5 @@ def speeds(name: str, files: Mapping[Any, Path], runtime: str = "ort") -> dict[A
 
 def score_file(judged: Judge, path: Path, runtime: str = "ort") -> float:
     """The metric of an artefact."""
-    with closing(open_backend(runtime, path, 1)) as backend:
+    with closing(open_backend(runtime, path)) as backend:
         return judged.score(over_batches(backend))

@@ -29,7 +29,7 @@ def open_named(kind: str, net: str) -> Backend:
         pytest.importorskip("openvino", reason="the extra intel is not installed")
     manifest = load_manifest(engines_folder() / net)
     path = manifest.verified_path(manifest.precision_for(precision, backend))
-    return CheckedBackend(net, open_backend(backend, path, threads=1))
+    return CheckedBackend(net, open_backend(backend, path))
 
 
 @pytest.fixture(params=[(kind, net) for kind in OPENERS for net in CONTRACTS], ids=lambda p: "-".join(p))
@@ -93,14 +93,14 @@ def test_a_file_that_is_no_engine_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"not an engine")
     with pytest.raises(EngineMismatch, match=r"model\.onnx"):
-        open_backend(name, path, threads=1)
+        open_backend(name, path)
 
 
 def test_a_runtime_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     path = load_manifest(engines_folder() / "fatigue").verified_path("fp32")
     with pytest.raises(EngineError, match=r"pip install 'dms\[intel\]'"):
-        open_backend("openvino", path, threads=1)
+        open_backend("openvino", path)
 
 
 @pytest.mark.parametrize("net", CONTRACTS)
@@ -139,4 +139,4 @@ def test_a_runtime_that_gives_another_shape_than_it_declares_is_refused_at_once(
     monkeypatch.setattr(OpenVinoBackend, "_run", lambda self, feeds: wide)
     path = load_manifest(engines_folder() / "fatigue").verified_path("fp32")
     with pytest.raises(EngineMismatch, match=r"state as \(1, 5, 5\), not \(1, 5\)"):
-        open_backend("openvino", path, threads=1)
+        open_backend("openvino", path)

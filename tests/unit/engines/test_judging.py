@@ -148,10 +148,10 @@ def test_the_gate_fails_what_loses_more(engines: Path, task: Task) -> None:
 def test_only_the_form_made_for_another_runtime_may_be_refused(
     engines: Path, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuses(name: str, path: Path, threads: int) -> Backend:
+    def refuses(name: str, path: Path) -> Backend:
         if refused in path.name:
             raise EngineMismatch(f"{path.name}: cannot load it")
-        return open_backend(name, path, threads)
+        return open_backend(name, path)
 
     monkeypatch.setattr(verifying, "open_backend", refuses)
     refused = "trt.int8"

@@ -121,7 +121,7 @@ def test_labels_of_the_engines_themselves_are_refused_with_their_own_cure(own_pa
 def test_batches_change_nothing():
     images = np.random.default_rng(0).integers(0, 255, (5, 1, 96, 96), dtype=np.uint8)
     path = load_manifest(engines_folder() / "fatigue").verified_path("fp32")
-    backend = open_backend("ort", path, 1)
+    backend = open_backend("ort", path)
     whole, parts = over_batches(backend, 32)(images), over_batches(backend, 2)(images)
     backend.close()
     np.testing.assert_allclose(whole["state"], parts["state"], atol=1e-5)

@@ -25,7 +25,7 @@ def infers() -> Iterator[dict[str, Infer]]:
         opened = {}
         for net in CONTRACTS:
             path = load_manifest(engines_folder() / net).verified_path("cpu.int8")
-            opened[net] = over_batches(stack.enter_context(closing(open_backend("ort", path, 1))))
+            opened[net] = over_batches(stack.enter_context(closing(open_backend("ort", path))))
         yield opened
 
 

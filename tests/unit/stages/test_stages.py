@@ -14,6 +14,7 @@ from dms.stages.eyes import EyesStage
 from dms.stages.face import FaceStage, anchor_grid, decode, iou
 from dms.stages.fatigue import FatigueStage
 from dms.stages.quality import QualityStage
+from dms.stages.views import CutView
 
 FRAME = Frame(7, 1.5, np.full((360, 640), 128, np.uint8))
 
@@ -53,7 +54,7 @@ def detector(*faces: tuple[float, float, float, float, float]) -> ScriptedBacken
 
 
 def face_stage(*faces: tuple[float, float, float, float, float]) -> FaceStage:
-    return FaceStage(detector(*faces), TrackingConfig())
+    return FaceStage(CutView("face", detector(*faces)), TrackingConfig())
 
 
 def test_quality_tells_a_covered_lens_from_a_picture() -> None:
@@ -115,7 +116,7 @@ def test_a_broken_detector_is_told_and_leaves_a_track_alone() -> None:
     def broken(_: object) -> dict[str, np.ndarray]:
         raise EngineOutputError("engine face: output score holds NaN or infinity")
 
-    stage = FaceStage(ScriptedBackend("face", broken), TrackingConfig())
+    stage = FaceStage(CutView("face", ScriptedBackend("face", broken)), TrackingConfig())
     followed = stage.run(state(due="face", previous=Observation(1.4, 6, eyes=eyes_at(Box(1, 1, 9, 9))))).seen
     assert followed.face is not None
     assert followed.face.tracked
@@ -147,7 +148,7 @@ def eyes_stage(presence: float) -> EyesStage:
         "gaze": np.array([[4, 2]], np.float32),
         "presence": np.array([[presence]], np.float32),
     }
-    return EyesStage(ScriptedBackend("eyes", lambda _: answer), TrackingConfig())
+    return EyesStage(CutView("eyes", ScriptedBackend("eyes", lambda _: answer)), TrackingConfig())
 
 
 def test_landmarks_come_back_in_pixels_of_the_frame() -> None:
@@ -170,12 +171,14 @@ def test_a_crop_without_a_face_is_unknown() -> None:
 def test_fatigue_and_distraction_name_their_outputs() -> None:
     eyes = eyes_at(Box(200, 100, 300, 220))
     states = np.linspace(0.1, 0.5, len(FATIGUE_STATES), dtype=np.float32)[None]
-    fatigue = FatigueStage(ScriptedBackend("fatigue", lambda _: {"state": states}))
+    fatigue = FatigueStage(CutView("fatigue", ScriptedBackend("fatigue", lambda _: {"state": states})))
     seen = fatigue.run(state(due="fatigue", eyes=eyes)).seen.fatigue
     assert seen is not None
     assert (seen.closed_right, seen.yawn, seen.squint) == pytest.approx((0.1, 0.3, 0.5))
     activity = np.eye(len(ACTIVITIES), dtype=np.float32)[:1]
-    distraction = DistractionStage(ScriptedBackend("distraction", lambda _: {"activity": activity}))
+    distraction = DistractionStage(
+        CutView("distraction", ScriptedBackend("distraction", lambda _: {"activity": activity}))
+    )
     found = distraction.run(state(due="distraction", eyes=eyes)).seen.distraction
     assert found is not None
     assert (found.phone_at_ear, found.none) == (1, 0)
@@ -186,7 +189,7 @@ def test_sub_rate_results_are_kept_until_due_and_dropped_without_a_face(stage: t
     net = stage.__name__.removesuffix("Stage").lower()
     backend = ScriptedBackend(net, lambda _: {})
     eyes = eyes_at(Box(200, 100, 300, 220))
-    earlier = stage(backend).run(state(due=net, eyes=eyes)).seen
+    earlier = stage(CutView(net, backend)).run(state(due=net, eyes=eyes)).seen
     kept = getattr(earlier, net)
-    assert getattr(stage(backend).run(state(eyes=eyes, **{net: kept})).seen, net) is kept
-    assert getattr(stage(backend).run(state(**{net: kept})).seen, net) is None
+    assert getattr(stage(CutView(net, backend)).run(state(eyes=eyes, **{net: kept})).seen, net) is kept
+    assert getattr(stage(CutView(net, backend)).run(state(**{net: kept})).seen, net) is None

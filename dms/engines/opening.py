@@ -1,0 +1,101 @@
+"""Opening an engine as configured: the file, proved; its runtime, or the next one where that cannot."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dms.backends import BACKENDS, Backend, Options, open_backend
+from dms.backends.checked import CheckedBackend
+from dms.config import EngineConfig, EnginesConfig
+from dms.engines.gate import chosen_precision
+from dms.engines.manifest import Manifest, check_signature, load_manifest
+from dms.errors import EngineError, EngineMissing, EngineUnavailable
+from dms.resources import cache_folder, engines_folder
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An engine that is ready, and what it is: `runtime` runs the file `artefact` (SHA-256 `sha256`)."""
+
+    backend: Backend
+    runtime: str
+    artefact: str
+    version: str
+    sha256: str
+
+    def __str__(self) -> str:
+        """As every event states it."""
+        return f"{self.version} {self.artefact} {self.runtime} sha256:{self.sha256:.12}"
+
+
+def open_engine(name: str, config: EnginesConfig, told: Callable[[str], None] = lambda step: None) -> Opened:
+    """Load the engine `name`, proved against its manifest and contract.
+
+    Where its runtime cannot run it here, the runtime `config.fallback` does, and that is logged as a warning.
+
+    Args:
+        name: the net.
+        config: which file, which runtime, what else to try.
+        told: hears what takes long.
+
+    Raises:
+        EngineMissing: no such file.
+        EngineMismatch: truncated, changed, or another net.
+        EngineUnavailable: no runtime could run it; the text tells why of each.
+    """
+    own: EngineConfig = getattr(config, name)
+    note = load_manifest(folder_of(config) / name)
+    options = _options(own, config, told)
+    refused: list[str] = []
+    for runtime in dict.fromkeys(filter(None, (own.backend, config.fallback))):
+        artefact = _artefact(note, own.precision, runtime, options)
+        path = note.verified_path(artefact)  # a bad file is no reason to try another runtime
+        try:
+            backend = open_backend(runtime, path, options)
+        except EngineError as error:
+            refused.append(f"{BACKENDS[runtime].title}: {error}")
+            log.warning("engine %s cannot run on %s: %s", name, BACKENDS[runtime].title, error)
+            continue
+        if refused:
+            log.warning("engine %s runs on %s instead", name, BACKENDS[runtime].title)
+        check_signature(backend.inputs, backend.outputs, note)
+        checked = CheckedBackend(name, backend)
+        return Opened(checked, runtime, artefact, note.version, note.files[artefact].sha256)
+    raise EngineUnavailable(f"engine {name} cannot be run. " + ". ".join(refused))
+
+
+def folder_of(config: EnginesConfig) -> Path:
+    """Where the engines lie."""
+    return Path(config.folder) if config.folder else engines_folder()
+
+
+def cache_of(config: EnginesConfig) -> Path:
+    """Where what is built on this device is kept."""
+    return Path(config.cache) if config.cache else cache_folder()
+
+
+def _options(own: EngineConfig, config: EnginesConfig, told: Callable[[str], None]) -> Options:
+    return Options(
+        threads=own.threads,
+        delegate=Path(own.delegate) if own.delegate else None,
+        cache=cache_of(config),
+        told=told,
+    )
+
+
+def _artefact(note: Manifest, precision: str, runtime: str, options: Options) -> str:
+    if precision == "best":
+        precision = chosen_precision(note, runtime, options.cache)
+    artefact = note.precision_for(precision, runtime)
+    if artefact not in note.readable(runtime):
+        known = ", ".join(note.readable(runtime)) or "none"
+        raise EngineMissing(
+            f"engine {note.net} has no {precision} file for {BACKENDS[runtime].title}, only {known}; "
+            "choose another precision or another backend"
+        )
+    return artefact
