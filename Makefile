@@ -10,11 +10,11 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 INSTALLED_FROM := pyproject.toml dms/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt config size clean
+.PHONY: help run test test-platforms lint fmt config size clean
 
 help: ## Show this list.
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r name text; \
-	do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r name text; \
+	do printf '  make %-14s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo '  make run SOURCE=/dev/video0   the same with a camera'
 
@@ -24,6 +24,11 @@ run: $(VENV)/.run-ready ## Play the demonstration (or SOURCE=…): alerts as the
 
 test: $(VENV)/.dev-ready ## Run all tests.
 	$(BIN)/python -m pytest
+
+test-platforms: $(VENV)/.platforms-ready ## Prove every engine file on all runtimes; needs none of their hardware.
+	$(BIN)/python -m pytest tests/platforms tests/contracts/test_backends.py
+	$(BIN)/dms engines build all --aot sm86,sm89,sm120
+	$(BIN)/dms engines verify all --backend ort --backend openvino --backend litert --backend qnn
 
 lint: $(VENV)/.dev-ready ## Check style, types and the import order; change nothing.
 	$(BIN)/ruff format --check .
@@ -72,3 +77,8 @@ $(VENV)/.dev-ready: $(INSTALLED_FROM) | $(VENV)/.made
 	@echo 'installing into $(VENV): once, it takes a minute'
 	$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.run-ready
+
+$(VENV)/.platforms-ready: $(INSTALLED_FROM) | $(VENV)/.made
+	@echo 'installing the runtimes into $(VENV): once, it takes minutes and about 3 GB'
+	$(PIP) --editable '.[dev,platforms]'
+	@touch $@ $(VENV)/.dev-ready $(VENV)/.run-ready

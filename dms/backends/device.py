@@ -1,4 +1,4 @@
-"""What a runtime on a GPU offers beside `Backend`: it computes from and to device memory, on a given stream."""
+"""What a runtime on a GPU offers beside `Backend`: it computes in device memory, on a given stream."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class DeviceEngine(Protocol):
         ...
 
     def enqueue(self, stream: int, batch: int = 1) -> None:
-        """Put one run on the CUDA stream of this handle; returns before it is done. May be captured in a graph.
+        """Put one run on a CUDA stream, given by its handle; returns at once. May be captured in a graph.
 
         Raises:
             EngineError: the runtime refused.

@@ -10,14 +10,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dms.backends import BACKENDS
 from dms.engines.contract import CONTRACTS
-from dms.engines.manifest import DataNote, Manifest, load_manifest
+from dms.engines.manifest import PRECISIONS, DataNote, Manifest, load_manifest
 from dms.engines.swept import load_sensitivity
 from dms.errors import InputError
 from dms.files import with_section, write_atomically
 
-PRECISIONS = ("fp32", "fp16", "cpu.int8", "trt.int8")
-RUNTIMES = {"ort": "ONNX Runtime", "openvino": "OpenVINO"}
 Label = Callable[[str, str], str]
 """What a metric of a net is called for a reader: (net, metric) -> words."""
 
@@ -110,7 +109,7 @@ def _row(
 
 def _speeds(note: Manifest, precision: str, figures: Mapping[str, Any]) -> dict[str, float]:
     """Milliseconds by runtime: those of `verify --measure`, else those that were published."""
-    published = {name: figures.get(f"ms_{name}", {}).get("value") for name in RUNTIMES}
+    published = {name: figures.get(f"ms_{name}", {}).get("value") for name in BACKENDS}
     measured = {name: table[precision] for name, table in note.speed_ms.items() if precision in table}
     return {name: ms for name, ms in published.items() if ms is not None} | measured
 
@@ -128,16 +127,21 @@ def _proved(note: Manifest, precision: str, metric: str) -> dict[str, Any]:
 
 def markdown(found: Sequence[Mapping[str, Any]]) -> str:
     """The rows as a table, and below it on which pictures they were measured."""
-    losses = [f"points lost, {runtime}" for runtime in RUNTIMES.values()]
-    times = [f"ms, {runtime}" for runtime in RUNTIMES.values()]
-    head = ["engine", "file", "metric", "value (95 % interval)", *losses, "MB", *times]
+    runtimes = [name for name in BACKENDS if any(name in row["loss_points"] | row["ms"] for row in found)]
+    head = ["engine", "file", "metric", "value (95 % interval)", "MB", *(BACKENDS[r].title for r in runtimes)]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in found:
-        speeds = [f"{row['ms'][name]:.2f}" if name in row["ms"] else "–" for name in RUNTIMES]
-        lost = [_points(row["loss_points"].get(name)) for name in RUNTIMES]
-        cells = [row["engine"], row["precision"], row["label"], _percent(row), *lost]
-        lines.append("| " + " | ".join([*cells, f"{row['megabytes']:.2f}", *speeds]) + " |")
-    return "\n".join([*lines, *_lost_in(found), *_measured_on(found)])
+        cells = [row["engine"], row["precision"], row["label"], _percent(row), f"{row['megabytes']:.2f}"]
+        lines.append("| " + " | ".join([*cells, *(_on(row, name) for name in runtimes)]) + " |")
+    legend = ["", "Under each runtime: points lost against FP32, milliseconds of one picture on one thread."]
+    return "\n".join([*lines, *legend, *_lost_in(found), *_measured_on(found)])
+
+
+def _on(row: Mapping[str, Any], runtime: str) -> str:
+    """Loss and speed on a runtime; a dash where neither was measured."""
+    lost, ms = row["loss_points"].get(runtime), row["ms"].get(runtime)
+    told = ["" if lost is None else f"{round(lost, 2) + 0.0:+.2f}", "" if ms is None else f"{ms:.2f} ms"]
+    return ", ".join(filter(None, told)) or "–"
 
 
 def _measured_on(found: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -157,10 +161,6 @@ def _percent(row: Mapping[str, Any]) -> str:
     if row["low"] is not None and row["high"] is not None:
         text += f" ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
     return text
-
-
-def _points(lost: float | None) -> str:
-    return "–" if lost is None else f"{round(lost, 2) + 0.0:+.2f}"
 
 
 def _lost_in(found: Sequence[Mapping[str, Any]]) -> list[str]:

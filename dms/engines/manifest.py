@@ -33,6 +33,8 @@ ARTEFACTS: dict[str, dict[str, str]] = {
 """Which artefact a runtime is given for a precision. ONNX Runtime computes `trt.int8` right, but slower than
 FP32; some versions of OpenVINO do not load `cpu.int8`, TensorRT never does."""
 INT8_FORMS = {backend: forms["int8"] for backend, forms in ARTEFACTS.items()}
+PRECISIONS = ("fp32", "fp16", "cpu.int8", "trt.int8", "lite.fp32", "lite.int8")
+"""The artefacts there are, in the order of tables."""
 LITE = "lite."
 """Artefacts whose name begins so are in LiteRT's format; all others are ONNX."""
 
@@ -58,10 +60,14 @@ class TensorNote(_Strict):
 
 
 class OutputNote(_Strict):
-    """Largest and mean difference of an output from the FP32 engine's, in the output's unit."""
+    """Largest and mean difference of an output from the FP32 engine's, in the output's unit.
+
+    `spread` is the standard deviation of what FP32 says, in the same unit: a difference is small against it.
+    """
 
     max_error: float
     mean_error: float
+    spread: float | None = None
 
 
 class DataNote(_Strict):

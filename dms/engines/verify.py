@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dms.backends import Backend, open_backend
+from dms.backends import BACKENDS, Backend, open_backend
 from dms.engines.limits import LIMIT_POINTS
 from dms.engines.manifest import (
     DataNote,
@@ -24,9 +24,9 @@ from dms.engines.manifest import (
     load_manifest,
     rewrite,
 )
-from dms.engines.running import Images, Infer, Outputs, Task, over_batches
+from dms.engines.running import Images, Infer, Task, over_batches
 from dms.engines.table import RANGES
-from dms.errors import EngineMismatch, EngineMissing
+from dms.errors import EngineMismatch, EngineMissing, EngineUnavailable
 
 Speeds = Mapping[tuple[str, str], float]
 """Milliseconds of one picture by (runtime, precision)."""
@@ -36,7 +36,7 @@ Speeds = Mapping[tuple[str, str], float]
 class Verified:
     """Proofs by artefact; and which artefacts were skipped because the runtime refuses them, with its reason.
 
-    Only the INT8 form made for another runtime may be skipped.
+    Skipped may be the INT8 form made for another runtime, and what a runtime's hardware does not compute.
     """
 
     proofs: dict[str, Proof]
@@ -48,88 +48,107 @@ class Verified:
         return all(proof.passed for proof in self.proofs.values())
 
 
-def verify(
-    folder: Path,
-    images: Images,
-    task: Task,
-    data: DataNote,
-    backend: str = "ort",
-    limit_points: float = LIMIT_POINTS,
-    told: Callable[[str], None] = lambda precision: None,
-) -> Verified:
-    """Compare every artefact that a runtime can run with the engine's FP32 file.
+class Prover:
+    """Holds what FP32, on ONNX Runtime, says and scores: all files on all runtimes are compared with it.
 
     Args:
         folder: the engine's folder.
         images: inputs to compare outputs on, uint8 (n, 1, height, width).
         task: the judge.
         data: the pictures that images and task were made from.
-        backend: the runtime the artefacts run on; FP32, the reference, runs on ONNX Runtime.
         limit_points: what may be lost.
-        told: hears which artefact is being proved.
-
-    Returns:
-        The proofs, those that failed the gate among them.
 
     Raises:
-        EngineError: a file is missing, changed, of another signature, or of other ranges than recorded, or
-            the runtime cannot load one it must load.
+        EngineError: the FP32 file or the ranges are missing, changed, or not those recorded.
     """
-    note = load_manifest(folder)
-    _check_ranges(note)
-    told("fp32")
-    with closing(_opened(note, "fp32", "ort")) as running:
-        reference = _Reference.of(over_batches(running), images, task)
-    proofs: dict[str, Proof] = {}
-    skipped: dict[str, str] = {}
-    for precision in note.readable(backend):
-        if (precision, backend) == ("fp32", "ort"):
-            continue
-        told(precision)
-        try:
-            running = _opened(note, precision, backend)
-        except _Refused as refused:
-            skipped[precision] = str(refused)
-            continue
-        with closing(running):
-            proofs[precision] = reference.proof(over_batches(running), data, limit_points)
-    return Verified(proofs, skipped)
+
+    def __init__(
+        self, folder: Path, images: Images, task: Task, data: DataNote, limit_points: float = LIMIT_POINTS
+    ) -> None:
+        self._note = load_manifest(folder)
+        self._images, self._task, self._data, self._limit_points = images, task, data, limit_points
+        _check_ranges(self._note)
+        with closing(_opened(self._note, "fp32", "ort")) as running:
+            infer = over_batches(running)
+            self._score, self._outputs = task.score(infer), infer(images)
+
+    def prove(self, backend: str, told: Callable[[str], None] = lambda precision: None) -> Verified:
+        """Compare every file that a runtime can run; `told` hears which one is at work.
+
+        Returns:
+            The proofs, those that failed the gate among them.
+
+        Raises:
+            EngineUnavailable: the runtime can run none of the files here.
+            EngineError: a file is missing, changed or of another signature, or the runtime cannot load one
+                it must load.
+        """
+        proofs: dict[str, Proof] = {}
+        skipped: dict[str, str] = {}
+        for precision in self._note.readable(backend):
+            if (precision, backend) == ("fp32", "ort"):
+                continue
+            told(precision)
+            try:
+                running = _opened(self._note, precision, backend)
+            except (_Refused, EngineUnavailable) as refused:
+                skipped[precision] = str(refused)
+                continue
+            with closing(running):
+                proofs[precision] = self._proof(over_batches(running))
+        if not proofs:
+            raise EngineUnavailable(
+                "; ".join(dict.fromkeys(skipped.values()))
+                or f"engine {self._note.net} has no file for {BACKENDS[backend].title}"
+            )
+        return Verified(proofs, skipped)
+
+    def _proof(self, infer: Infer) -> Proof:
+        after, outputs = self._task.score(infer), infer(self._images)
+        loss = self._task.loss_points(self._score, after)
+        return Proof(
+            metric=self._task.metric,
+            data=self._data,
+            before=round(self._score, 6),
+            after=round(after, 6),
+            loss_points=round(loss, 4),
+            limit_points=self._limit_points,
+            passed=loss <= self._limit_points,
+            inputs=len(self._images),
+            outputs={name: _difference(outputs[name], values) for name, values in self._outputs.items()},
+        )
 
 
-def record(
-    folder: Path,
-    backend: str,
-    proofs: Mapping[str, Proof],
-    speeds_ms: Speeds | None = None,
-) -> None:
-    """Write the proofs on a runtime, and speeds by (runtime, precision) if any, into an engine's manifest.
+def record(folder: Path, found: Mapping[str, Verified], speeds_ms: Speeds | None = None) -> None:
+    """Write the proofs of each runtime, and speeds by (runtime, precision) if any, into an engine's manifest.
 
     Raises:
         EngineError: there is no sound manifest.
         InputError: it cannot be written.
     """
-    note = load_manifest(folder)
-    merged = {p: {**note.proofs.get(p, {}), backend: proof} for p, proof in proofs.items()}
-    changes: dict[str, Any] = {"proofs": {**note.proofs, **merged}}
+    proofs = {precision: dict(by) for precision, by in load_manifest(folder).proofs.items()}
+    for backend, verified in found.items():
+        for precision, proof in verified.proofs.items():
+            proofs.setdefault(precision, {})[backend] = proof
+    changes: dict[str, Any] = {"proofs": proofs}
     if speeds_ms is not None:
-        changes |= {"speed_ms": _by_runtime(speeds_ms), "measured_on": processor()}
+        changes |= {"speed_ms": speeds_to_dict(speeds_ms), "measured_on": processor()}
     rewrite(folder, **changes)
 
 
-def to_dict(found: Verified, speeds_ms: Speeds | None = None) -> dict[str, Any]:
-    """Plain values for JSON: proofs and reasons of what was skipped by artefact, milliseconds by runtime."""
-    plain: dict[str, Any] = {
+def to_dict(found: Verified) -> dict[str, Any]:
+    """Plain values for JSON: proofs and reasons of what was skipped, by artefact."""
+    return {
         "proofs": {
             precision: proof.model_dump(exclude={"data"}) for precision, proof in found.proofs.items()
         },
         "skipped": found.skipped,
     }
-    return plain if speeds_ms is None else {**plain, "ms": _by_runtime(speeds_ms)}
 
 
-def text(net: str, backend: str, found: Verified, speeds_ms: Speeds | None = None) -> str:
+def text(net: str, backend: str, found: Verified) -> str:
     """The proofs for a terminal."""
-    lines = [f"{net} on {backend}"]
+    lines = [f"{net} on {BACKENDS[backend].title}"]
     for precision, proof in found.proofs.items():
         verdict = "ok" if proof.passed else f"FAILED: more than {proof.limit_points:g} points lost"
         lines.append(
@@ -140,17 +159,20 @@ def text(net: str, backend: str, found: Verified, speeds_ms: Speeds | None = Non
             f"    {name:<15} max error {output.max_error:.4g}, mean {output.mean_error:.4g}"
             for name, output in proof.outputs.items()
         ]
-    lines += [
-        f"  {precision:<9} skipped, made for another runtime: {why}"
-        for precision, why in found.skipped.items()
-    ]
-    for runtime, by_precision in _by_runtime(speeds_ms or {}).items():
-        times = ", ".join(f"{precision} {spent:.2f}" for precision, spent in by_precision.items())
-        lines.append(f"  ms on {runtime}: {times}")
+    lines += [f"  {precision:<9} skipped: {why}" for precision, why in found.skipped.items()]
     return "\n".join(lines)
 
 
-def _by_runtime(speeds_ms: Speeds) -> dict[str, dict[str, float]]:
+def speeds_text(speeds_ms: Speeds) -> str:
+    """Milliseconds for a terminal, a line a runtime."""
+    return "\n".join(
+        f"  ms on {BACKENDS[runtime].title}: " + ", ".join(f"{p} {spent:.2f}" for p, spent in by.items())
+        for runtime, by in speeds_to_dict(speeds_ms).items()
+    )
+
+
+def speeds_to_dict(speeds_ms: Speeds) -> dict[str, dict[str, float]]:
+    """Milliseconds by runtime and precision."""
     found: dict[str, dict[str, float]] = {}
     for (runtime, precision), spent_ms in speeds_ms.items():
         found.setdefault(runtime, {})[precision] = round(spent_ms, 4)
@@ -183,38 +205,13 @@ def _opened(note: Manifest, precision: str, backend: str) -> Backend:
     return running
 
 
-@dataclass(frozen=True)
-class _Reference:
-    """What FP32 says and how it is judged: all others are compared with it."""
-
-    images: Images
-    task: Task
-    score: float
-    outputs: Outputs
-
-    @classmethod
-    def of(cls, infer: Infer, images: Images, task: Task) -> _Reference:
-        return cls(images, task, task.score(infer), infer(images))
-
-    def proof(self, infer: Infer, data: DataNote, limit_points: float) -> Proof:
-        after, outputs = self.task.score(infer), infer(self.images)
-        loss = self.task.loss_points(self.score, after)
-        return Proof(
-            metric=self.task.metric,
-            data=data,
-            before=round(self.score, 6),
-            after=round(after, 6),
-            loss_points=round(loss, 4),
-            limit_points=limit_points,
-            passed=loss <= limit_points,
-            inputs=len(self.images),
-            outputs={name: _difference(values, outputs[name]) for name, values in self.outputs.items()},
-        )
-
-
-def _difference(one: np.ndarray, other: np.ndarray) -> OutputNote:
-    apart = np.abs(one - other)
-    return OutputNote(max_error=round(float(apart.max()), 6), mean_error=round(float(apart.mean()), 6))
+def _difference(found: np.ndarray, reference: np.ndarray) -> OutputNote:
+    apart = np.abs(found - reference)
+    return OutputNote(
+        max_error=round(float(apart.max()), 6),
+        mean_error=round(float(apart.mean()), 6),
+        spread=round(float(reference.std()), 6),
+    )
 
 
 def _check_ranges(note: Manifest) -> None:

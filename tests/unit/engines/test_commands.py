@@ -56,7 +56,7 @@ def test_the_whole_road_from_trained_to_proved(engines: Path, monkeypatch: pytes
     assert "ok" in done.output
     assert (engines / "fatigue" / "manifest.json").read_bytes() == before
     done = dms("verify", "fatigue", "--engines", engines, "--limit", "100", "--measure", "--record")
-    assert "ms on ort: fp32 " in done.output
+    assert "ms on ONNX Runtime: fp32 " in done.output
     note = load_manifest(engines / "fatigue")
     assert set(note.proofs) == {"fp16", "cpu.int8", "trt.int8"}
     data = note.proofs["fp16"]["ort"].data
@@ -79,7 +79,9 @@ def test_verify_fails_with_its_exit_code(engines: Path) -> None:
     path.write_text(json.dumps(note))
     given = ["verify", "fatigue", "--engines", engines, "--json"]
     done = dms(*given, "--limit", "0")
-    loss = json.loads(done.stdout)["engines"]["fatigue"]["proofs"]["cpu.int8"]["loss_points"]
+    loss = json.loads(done.stdout)["engines"]["fatigue"]["runtimes"]["ort"]["proofs"]["cpu.int8"][
+        "loss_points"
+    ]
     assert loss > 1
     assert done.exit_code == 5
     assert dms(*given, "--limit", "100").exit_code == 0

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from dms.backends import Backend, open_backend
-from dms.backends.ort import OrtBackend
 from dms.engines import compare, listing, release, sensitivity
 from dms.engines import swept as swept_note
 from dms.engines import verify as verifying
@@ -19,8 +18,8 @@ from dms.engines.ranges import observe
 from dms.engines.running import Task, infer_with, over_batches
 from dms.engines.storage import read_model
 from dms.engines.table import RANGES
-from dms.engines.verify import record, text, to_dict, verify
-from dms.errors import EngineMismatch, EngineMissing, InputError
+from dms.engines.verify import Prover, Verified, record, speeds_text, text, to_dict
+from dms.errors import EngineMismatch, EngineMissing, EngineUnavailable, InputError
 from tests.unit.engines.tiny import pictures, tiny_net, trained
 
 IMAGES = pictures()
@@ -34,6 +33,10 @@ def task() -> Task:
     return Task(
         lambda infer: {"likeness": 1 - float(np.abs(infer(IMAGES)["state"] - truth).mean())}, "likeness", 1
     )
+
+
+def verify(folder: Path, images: np.ndarray, task: Task, data: DataNote, **how: float) -> Verified:
+    return Prover(folder, images, task, data, **how).prove("ort")
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def test_data_without_the_tasks_labels_is_refused() -> None:
 
 def test_none_is_inferred_as_none(engines: Path) -> None:
     path = engines / "fatigue" / "model.onnx"
-    for infer in (infer_with(path.read_bytes()), over_batches(OrtBackend(path))):
+    for infer in (infer_with(path.read_bytes()), over_batches(open_backend("ort", path))):
         assert infer(IMAGES[:0])["state"].shape == (0, 5)
         assert infer(IMAGES[:20])["state"].shape == (20, 5)
 
@@ -133,9 +136,12 @@ def test_every_file_is_proved_against_fp32(engines: Path, task: Task) -> None:
     assert found.proofs["fp16"].loss_points < found.proofs["trt.int8"].loss_points
     error = found.proofs["cpu.int8"].outputs["state"]
     assert 0 < error.mean_error < error.max_error < 0.2
-    told = text("fatigue", "ort", found, {("ort", "fp32"): 0.5, ("ort", "fp16"): 0.25})
-    assert "lost" in told
-    assert told.endswith("ms on ort: fp32 0.50, fp16 0.25")
+    assert error.spread == pytest.approx(
+        float(infer_with(tiny_net().SerializeToString())(IMAGES)["state"].std()), rel=0.01
+    )
+    assert "lost" in text("fatigue", "ort", found)
+    told = speeds_text({("ort", "fp32"): 0.5, ("ort", "fp16"): 0.25})
+    assert told == "  ms on ONNX Runtime: fp32 0.50, fp16 0.25"
 
 
 def test_the_gate_fails_what_loses_more(engines: Path, task: Task) -> None:
@@ -158,16 +164,35 @@ def test_only_the_form_made_for_another_runtime_may_be_refused(
     found = verify(engines / "fatigue", IMAGES, task, DATA, limit_points=5)
     assert set(found.proofs) == {"fp16", "cpu.int8"}
     assert found.skipped == {"trt.int8": "model.trt.int8.onnx: cannot load it"}
-    assert "trt.int8  skipped, made for another runtime: model.trt" in text("fatigue", "ort", found)
+    assert "trt.int8  skipped: model.trt" in text("fatigue", "ort", found)
     assert set(to_dict(found)) == {"proofs", "skipped"}
     refused = "cpu.int8"
     with pytest.raises(EngineMismatch, match="cannot load it"):
         verify(engines / "fatigue", IMAGES, task, DATA)
 
 
+def test_what_the_hardware_does_not_compute_is_skipped_but_not_all_of_it(
+    engines: Path, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacks(name: str, path: Path) -> Backend:
+        if path.name in refused:
+            raise EngineUnavailable("this processor has no FP16")
+        return open_backend(name, path)
+
+    prover = Prover(engines / "fatigue", IMAGES, task, DATA, limit_points=5)
+    monkeypatch.setattr(verifying, "open_backend", lacks)
+    refused = ["model.fp16.onnx"]
+    found = prover.prove("ort")
+    assert found.skipped == {"fp16": "this processor has no FP16"}
+    assert set(found.proofs) == {"cpu.int8", "trt.int8"}
+    refused = ["model.fp16.onnx", "model.cpu.int8.onnx", "model.trt.int8.onnx"]
+    with pytest.raises(EngineUnavailable, match=r"^this processor has no FP16$"):
+        prover.prove("ort")
+
+
 def test_openvino_proves_both_int8_forms(engines: Path, task: Task) -> None:
     pytest.importorskip("openvino", reason="the extra `intel` is not installed")
-    found = verify(engines / "fatigue", IMAGES, task, DATA, backend="openvino", limit_points=5)
+    found = Prover(engines / "fatigue", IMAGES, task, DATA, limit_points=5).prove("openvino")
     assert set(found.proofs) | set(found.skipped) == {"fp32", "fp16", "cpu.int8", "trt.int8"}
     assert set(found.skipped) <= {"cpu.int8"}
     assert found.proofs["fp32"].loss_points == pytest.approx(0, abs=0.01)
@@ -193,7 +218,7 @@ def test_a_changed_artefact_is_refused(engines: Path, task: Task, precision: str
 
 def test_proofs_that_do_not_say_on_what_data_are_dropped(engines: Path, task: Task) -> None:
     folder = engines / "fatigue"
-    record(folder, "ort", verify(folder, IMAGES, task, DATA).proofs)
+    record(folder, {"ort": verify(folder, IMAGES, task, DATA)})
     assert load_manifest(folder).proofs["fp16"]["ort"].data == DATA
     note = json.loads((folder / "manifest.json").read_text())
     del note["proofs"]["fp16"]["ort"]["data"]
@@ -212,24 +237,25 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("alone")
 def test_proofs_and_speeds_come_into_the_list(engines: Path, task: Task) -> None:
     folder = engines / "fatigue"
-    proofs = verify(folder, IMAGES, task, DATA, limit_points=5).proofs
-    record(folder, "ort", proofs, {("ort", "cpu.int8"): 0.12345678})
+    proved = verify(folder, IMAGES, task, DATA, limit_points=5)
+    record(folder, {"ort": proved}, {("ort", "cpu.int8"): 0.12345678})
     assert load_manifest(folder).speed_ms == {"ort": {"cpu.int8": 0.1235}}
     rows = listing.rows(engines, {"fatigue": "likeness"})
     assert [row["precision"] for row in rows] == ["fp32", "fp16", "cpu.int8", "trt.int8"]
+    proofs = proved.proofs
     assert rows[0]["value"] == proofs["fp16"].before == pytest.approx(1, abs=1e-3)
     assert rows[2]["value"] == proofs["cpu.int8"].after
     table = listing.markdown(rows).splitlines()
     assert table[4].startswith("| fatigue | cpu.int8 | likeness |")
-    assert f"| {proofs['cpu.int8'].loss_points:+.2f} | – |" in table[4]
-    assert "| 0.12 |" in table[4]
+    assert table[4].endswith(f"| {proofs['cpu.int8'].loss_points:+.2f}, 0.12 ms |")
+    assert table[2].endswith("| – |")
     assert table[-1].startswith("Measured on `mine` (80 pictures, SHA-256 000000000000)")
 
 
 @pytest.mark.usefixtures("alone")
 def test_a_loss_in_another_metric_than_the_one_shown_says_so(engines: Path, task: Task) -> None:
     folder = engines / "fatigue"
-    record(folder, "ort", verify(folder, IMAGES, task, DATA).proofs)
+    record(folder, {"ort": verify(folder, IMAGES, task, DATA)})
     rows = listing.rows(engines, {"fatigue": "auc"}, lambda net, metric: f"the {metric} of {net}")
     assert {row["value"] for row in rows} == {None}
     table = listing.markdown(rows)
@@ -252,8 +278,8 @@ def test_the_list_takes_intervals_measured_on_these_very_files(engines: Path) ->
     (engines / "metrics.json").write_text(json.dumps(published))
     rows = listing.rows(engines, {"fatigue": "auc"})
     table = listing.markdown(rows).splitlines()
-    assert table[2].startswith("| fatigue | fp32 | auc | 99.0 % (98.0 to 100.0) | – |")
-    assert table[2].endswith("| 0.50 | – |")
+    assert table[2].startswith("| fatigue | fp32 | auc | 99.0 % (98.0 to 100.0) |")
+    assert table[2].endswith("| 0.50 ms |")
     assert [row["value"] for row in rows] == [0.99, None, None, None]
     assert table[-1] == f"Measured on {DATA}."
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dms.backends import TensorSpec
-from dms.backends.ort import OrtBackend
+from dms.backends import TensorSpec, open_backend
 from dms.engines.contract import CONTRACTS
 from dms.engines.manifest import NAME, check_signature, contract_specs, load_manifest, rewrite
 from dms.errors import EngineMismatch, EngineMissing
@@ -28,7 +27,7 @@ def edit(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "cpu.int8", "trt.int8"])
 def test_shipped_engines_are_what_their_manifests_say(net: str, precision: str) -> None:
     manifest = load_manifest(engines_folder() / net)
-    backend = OrtBackend(manifest.verified_path(precision))
+    backend = open_backend("ort", manifest.verified_path(precision))
     check_signature(backend.inputs, backend.outputs, manifest)
     assert manifest.net == net
     assert manifest.folder == engines_folder() / net
@@ -126,7 +125,7 @@ def test_a_manifest_of_another_contract_is_refused(folder: Path) -> None:
 
 def test_a_file_of_another_net_is_refused() -> None:
     manifest = load_manifest(engines_folder() / "fatigue")
-    other = OrtBackend(engines_folder() / "distraction" / "model.cpu.int8.onnx")
+    other = open_backend("ort", engines_folder() / "distraction" / "model.cpu.int8.onnx")
     with pytest.raises(EngineMismatch, match="another net"):
         check_signature(other.inputs, other.outputs, manifest)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from dms.backends.ort import OrtBackend
+from dms.backends import open_backend
 from dms.engines import release
 from dms.engines.manifest import check_signature, load_manifest
 from dms.engines.ranges import find_ranges
@@ -39,7 +39,7 @@ def test_a_placed_engine_loads_with_both_float_files(engines: Path) -> None:
     images = pictures(4)
     outputs = []
     for precision in note.files:
-        backend = OrtBackend(note.verified_path(precision))
+        backend = open_backend("ort", note.verified_path(precision))
         check_signature(backend.inputs, backend.outputs, note)
         outputs.append(backend.infer({"image": images})["state"])
     assert outputs[1] == pytest.approx(outputs[0], abs=5e-3)
@@ -62,7 +62,7 @@ def test_both_int8_files_join_with_their_ranges(whole: Path) -> None:
     table = load_ranges(whole / "fatigue" / RANGES)
     assert note.calibration["data_sha256"] == table.data_sha256
     for precision in note.files:
-        backend = OrtBackend(note.verified_path(precision))
+        backend = open_backend("ort", note.verified_path(precision))
         check_signature(backend.inputs, backend.outputs, note)
     assert not [p.name for p in (whole / "fatigue").iterdir() if "partial" in p.name]
 

@@ -1,0 +1,1 @@
+"""The device below the software: what its sensors tell."""

@@ -1,0 +1,88 @@
+"""What every row of the benchmark looks at: one frame of the shipped clip in which all stages have work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from dms.backends import open_backend
+from dms.config import SourceConfig, TrackingConfig
+from dms.engines.contract import CONTRACTS
+from dms.engines.manifest import load_manifest
+from dms.errors import InputError, SourceEnded
+from dms.records import Frame, FrameState, Luma, Observation
+from dms.resources import demo_clip
+from dms.sources import FrameSource, open_source
+from dms.stages import Stage
+from dms.stages.distraction import DistractionStage
+from dms.stages.eyes import EyesStage
+from dms.stages.face import FaceStage
+from dms.stages.fatigue import FatigueStage
+from dms.stages.tensors import letterbox
+from dms.stages.views import CutView, View
+
+STAGES: Mapping[str, Callable[[View], Stage]] = {
+    "face": lambda view: FaceStage(view, TrackingConfig()),
+    "eyes": lambda view: EyesStage(view, TrackingConfig()),
+    "fatigue": FatigueStage,
+    "distraction": DistractionStage,
+}
+"""Net → the stage that asks it, in the order of the pipeline."""
+
+
+def states_before(sizes: Sequence[tuple[int, int]], engines: Path) -> dict[tuple[int, int], dict[str, FrameState]]:
+    """By frame size (width, height) and net: the frame as it comes to the net's stage.
+
+    What the stages before it saw is taken from the FP32 engines in the folder `engines`, so that every
+    platform and precision cuts the same crops.
+
+    Raises:
+        EngineError: an FP32 file is missing, changed or cannot be read.
+        InputError: no frame of the clip holds a face.
+    """
+    with ExitStack() as stack:
+        stages = {}
+        for net, make in STAGES.items():
+            path = load_manifest(engines / net).verified_path("fp32")
+            stages[net] = make(CutView(net, stack.enter_context(closing(open_backend("ort", path)))))
+        source = stack.enter_context(closing(open_source(SourceConfig(realtime=False))))
+        picture = next(picture for picture in _pictures(source) if _seen(picture, stages) is not None)
+        return {size: _states(_fitted(picture, size), stages) for size in sizes}
+
+
+def _pictures(source: FrameSource) -> Iterator[Luma]:
+    while True:
+        try:
+            yield source.newest(timeout_s=1.0).image
+        except SourceEnded as error:
+            raise InputError(f"no face was found in {demo_clip()}; install the package again") from error
+
+
+def _fitted(picture: Luma, size: tuple[int, int]) -> Luma:
+    fitted = np.zeros(size[::-1], np.uint8)
+    letterbox(picture, fitted)
+    return fitted
+
+
+def _states(picture: Luma, stages: Mapping[str, Stage]) -> dict[str, FrameState]:
+    states = _seen(picture, stages)
+    if states is None:
+        height, width = picture.shape
+        raise InputError(f"the face of the clip is not found at {width}x{height}; choose a larger --image-size")
+    return states
+
+
+def _seen(picture: Luma, stages: Mapping[str, Stage]) -> dict[str, FrameState] | None:
+    """The state before each stage; None when one of them finds nothing."""
+    state = FrameState(Frame(0, 0.0, picture), Observation(0.0, 0), due=frozenset(CONTRACTS))
+    before = {}
+    for net, stage in stages.items():
+        before[net] = state
+        state = stage.run(state)
+        if getattr(state.seen, net) is None:
+            return None
+    return before
