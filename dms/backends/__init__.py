@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, "NDArray[Any]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Runtime:
 
     `adapter` is `module:class`; the class takes (path, options) and is imported only when chosen. Any one of
     the `packages` will do; `provider` is the execution provider that ONNX Runtime must have been built with.
+    One that `compiles` makes of a file what this device runs, and keeps it; `nvidia`: on a GPU of theirs.
     """
 
     title: str
@@ -27,6 +29,8 @@ class Runtime:
     packages: tuple[str, ...]
     extra: str = ""
     provider: str = ""
+    compiles: bool = False
+    nvidia: bool = False
 
 
 BACKENDS = {
@@ -37,6 +41,7 @@ BACKENDS = {
         ("onnxruntime",),
         "ort-gpu",
         "CUDAExecutionProvider",
+        nvidia=True,
     ),
     "ort-tensorrt": Runtime(
         "ONNX Runtime, TensorRT",
@@ -44,11 +49,22 @@ BACKENDS = {
         ("onnxruntime",),
         "ort-gpu",
         "TensorrtExecutionProvider",
+        compiles=True,
+        nvidia=True,
     ),
     "openvino": Runtime("OpenVINO", "dms.backends.openvino:OpenVinoBackend", ("openvino",), "intel"),
     "litert": Runtime("LiteRT", "dms.backends.litert:LiteRtBackend", ("ai_edge_litert",), "lite"),
-    "qnn": Runtime("Qualcomm QNN", "dms.backends.qnn:QnnBackend", ("onnxruntime_qnn",), "qualcomm"),
-    "trt": Runtime("TensorRT", "dms.backends.trt:TrtBackend", ("tensorrt", "tensorrt_rtx"), "jetson7"),
+    "qnn": Runtime(
+        "Qualcomm QNN", "dms.backends.qnn:QnnBackend", ("onnxruntime_qnn",), "qualcomm", compiles=True
+    ),
+    "trt": Runtime(
+        "TensorRT",
+        "dms.backends.trt:TrtBackend",
+        ("tensorrt", "tensorrt_rtx"),
+        "jetson7",
+        compiles=True,
+        nvidia=True,
+    ),
 }
 """Name in the configuration → runtime. The one place where a runtime is registered."""
 

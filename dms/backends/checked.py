@@ -20,12 +20,21 @@ class CheckedBackend:
     def infer(self, feeds: Arrays) -> Arrays:
         """Run once; see `Backend.infer`."""
         results = self._inner.infer(feeds)
-        for output, values in results.items():
-            # The sum is finite exactly when all values are (sums of such outputs do not overflow), and cheap.
-            if not np.isfinite(values.sum()):
-                raise EngineOutputError(f"engine {self._name}: output {output} holds NaN or infinity")
+        check_numbers(self._name, results)
         return results
 
     def close(self) -> None:
         """Close the wrapped backend."""
         self._inner.close()
+
+
+def check_numbers(name: str, results: Arrays) -> None:
+    """Make sure that what the engine `name` gave are numbers.
+
+    Raises:
+        EngineOutputError: an output holds NaN or infinity.
+    """
+    for output, values in results.items():
+        # The sum is finite exactly when all values are (sums of such outputs do not overflow), and cheap.
+        if not np.isfinite(values.sum()):
+            raise EngineOutputError(f"engine {name}: output {output} holds NaN or infinity")

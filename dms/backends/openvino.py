@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dms.backends import Arrays, Options, TensorSpec
+from dms.backends.kept import Kept
+from dms.backends.rows import row_by_row
 from dms.errors import EngineError, EngineMismatch, EngineUnavailable
+
+log = logging.getLogger(__name__)
 
 _DTYPES = {"u8": "uint8", "f32": "float32", "f16": "float16"}
 
@@ -17,31 +23,25 @@ _DTYPES = {"u8": "uint8", "f32": "float32", "f16": "float16"}
 class OpenVinoBackend:
     """One ONNX file, compiled for one picture at a time; a batch runs row by row.
 
-    A free batch dimension would keep the runtime from choosing its kernels beforehand.
+    A free batch dimension would keep the runtime from choosing its kernels beforehand. What was compiled is
+    kept under `options.cache` and taken from there the next time.
 
     Raises:
-        EngineMismatch: OpenVINO cannot read the file.
+        EngineMismatch: OpenVINO cannot read the file; the text names operators that it lacks.
+        EngineUnavailable: OpenVINO is not installed.
     """
 
     def __init__(self, path: Path, options: Options) -> None:
-        settings = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": "1",
-            "INFERENCE_NUM_THREADS": str(options.threads),
-            # A pinned thread waits for its core while others are free: measured 4.0 ms, not 2.6, under load.
-            "ENABLE_CPU_PINNING": "NO",
-            "INFERENCE_PRECISION_HINT": "f32",  # else some processors compute in BF16, and others do not
-        }
         core = _core()
         try:
-            model = core.read_model(str(path))
-            model.reshape({port: [1, *list(port.get_partial_shape())[1:]] for port in model.inputs})
-            compiled = core.compile_model(model, "CPU", settings)
+            compiled = _compiled(core, path, options)
         except RuntimeError as e:
             first = str(e).strip().splitlines()[-1]
-            raise EngineMismatch(f"{path}: OpenVINO cannot load it ({first}); restore the engine file") from e
-        self.inputs = _specs(model.inputs)
-        self.outputs = _specs(model.outputs)
+            raise EngineMismatch(
+                f"{path}: OpenVINO cannot load it ({first}); restore the file, or take the backend `ort`"
+            ) from e
+        self.inputs = _specs(compiled.inputs)
+        self.outputs = _specs(compiled.outputs)
         self._request: Any = compiled.create_infer_request()
         self._try_out(path)
 
@@ -61,8 +61,7 @@ class OpenVinoBackend:
         """Run once a row; see `Backend.infer`."""
         if self._request is None:
             raise EngineError("the engine was closed; open it again before use")
-        rows = [self._run({name: v[i : i + 1] for name, v in feeds.items()}) for i in range(_batch(feeds))]
-        return rows[0] if len(rows) == 1 else _stacked(rows)
+        return row_by_row(self._run, feeds)
 
     def _run(self, feeds: Arrays) -> dict[str, NDArray[Any]]:
         try:
@@ -87,21 +86,46 @@ def _core() -> Any:
     return openvino.Core()
 
 
+def _compiled(core: Any, path: Path, options: Options) -> Any:
+    """The file, ready to run: as it was kept, or compiled."""
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": "1",
+        "INFERENCE_NUM_THREADS": str(options.threads),
+        # A pinned thread waits for its core while others are free: measured 4.0 ms, not 2.6, under load.
+        "ENABLE_CPU_PINNING": "NO",
+        "INFERENCE_PRECISION_HINT": "f32",  # else some processors compute in BF16, and others do not
+    }
+    device = core.get_property("CPU", "FULL_DEVICE_NAME")
+    version = core.get_versions("CPU")["CPU"].build_number
+    folder = options.cache and options.cache / "openvino"
+    # OpenVINO's own CACHE_DIR runs a file of which the middle was overwritten, and answers wrongly.
+    kept = Kept(folder, path, version, device, str(settings))
+    compiled = kept.read()
+    if compiled is not None:
+        try:
+            return core.import_model(BytesIO(compiled), "CPU", settings)
+        except RuntimeError as e:
+            log.warning("OpenVINO refuses what it compiled of %s (%s); compiling anew", path, e)
+    model = core.read_model(str(path))
+    model.reshape({port: [1, *list(port.get_partial_shape())[1:]] for port in model.inputs})
+    made = core.compile_model(model, "CPU", settings)
+    if folder is not None:
+        kept.write(made.export_model().getvalue())
+    return made
+
+
 def _specs(ports: Any) -> dict[str, TensorSpec]:
     """What a model fixed to one row takes or gives; the row stands for a free batch."""
-    return {
-        port.get_any_name(): TensorSpec(
-            port.get_any_name(),
-            (None, *port.get_shape()[1:]),
-            _DTYPES.get(port.get_element_type().get_type_name(), port.get_element_type().get_type_name()),
-        )
-        for port in ports
-    }
+    found = [TensorSpec(_name(port), (None, *port.get_shape()[1:]), _dtype(port)) for port in ports]
+    return {spec.name: spec for spec in found}
 
 
-def _batch(feeds: Arrays) -> int:
-    return min(len(values) for values in feeds.values())
+def _name(port: Any) -> str:
+    """As in the ONNX file: a compiled port has many names, in no order."""
+    return str(port.get_node().get_friendly_name()).partition("/sink_port_")[0]
 
 
-def _stacked(rows: list[dict[str, NDArray[Any]]]) -> Arrays:
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+def _dtype(port: Any) -> str:
+    name = str(port.get_element_type().get_type_name())
+    return _DTYPES.get(name, name)

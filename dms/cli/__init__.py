@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from dms import __version__
+from dms.cli.bench import bench
 from dms.cli.calibrate import calibrate
 from dms.cli.engines import engines
 from dms.cli.evaluate import evaluate
@@ -228,5 +229,5 @@ def schema() -> None:
     click.echo(to_json(config_schema()))
 
 
-for command in (engines, calibrate, evaluate):
+for command in (engines, calibrate, evaluate, bench):
     main.add_command(command)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dms.cli import engine_making, engine_proving
+from dms.cli import engine_building, engine_making, engine_proving
 from dms.cli.engine_options import FILE, engines_in, engines_option, json_option
 from dms.cli.options import to_json
 
@@ -18,9 +18,10 @@ From a trained net to what ships, in order:
   quantize     ranges.json -> model.trt.int8.onnx and model.cpu.int8.onnx
   verify       every file against FP32, on one runtime or on all; fails when one loses too much
   list         the table of all files
+  build        on the device: compile ahead; with --gate choose the precision that is best there
 
 \b
-Making needs `pip install 'dms[quantize]'`; `verify` and `list` need nothing more.
+Making needs `pip install 'dms[quantize]'`; `verify`, `list` and `build` need nothing more.
 Example:
   dms engines export all --from runs/june --trained-on packs/june
   dms engines quantize all --data packs/june --compare
@@ -38,6 +39,7 @@ for _command in (
     engine_making.sensitivity,
     engine_making.quantize,
     engine_proving.verify,
+    engine_building.build,
 ):
     engines.add_command(_command)
 

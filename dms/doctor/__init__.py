@@ -1,22 +1,51 @@
-"""`dms doctor`: looks at everything a run needs and tells, for each trouble, its cure."""
+"""`dms doctor`: looks at everything a run needs, in the order of a deployment, and tells each cure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
-from dms.config import Config
-from dms.doctor import host, parts
+from dms.config import Config, EnginesConfig
+from dms.control.sensors import Sensors
+from dms.doctor import artefacts, disk, fitting, host, jetson, opening, outside, plans, runtimes, unit
 from dms.doctor.check import Check, Grade
+from dms.doctor.machine import Machine
 from dms.errors import ConfigError
 
 
-def examine(load: Callable[[], Config]) -> list[Check]:
+def examine(load: Callable[[], Config], machine: Machine | None = None) -> list[Check]:
     """Check this machine, and a run with the configuration that `load` gives.
 
     A wrong configuration is a finding like any other; the rest is then checked with the defaults.
     """
+    here = machine or Machine()
     config, finding = _configuration(load)
-    return [*host.checks(), finding, *parts.checks(config)]
+    engines = config.engines
+    with _hushed():
+        return [
+            *_grouped("machine", (*host.checks(here), *disk.checks(config), finding)),
+            *_grouped("runtimes", runtimes.checks(engines, jetson.is_jetson(Sensors(here.root)))),
+            *_grouped("engines", _engines(engines)),
+            *_grouped("device", jetson.checks(here)),
+            *_grouped("outside", outside.checks(config, here)),
+            *_grouped("service", unit.checks(config, here)),
+        ]
+
+
+def _engines(config: EnginesConfig) -> Iterator[Check]:
+    yield from artefacts.checks(config)
+    yield from fitting.checks(config)
+    kept = list(plans.checks(config))
+    yield from kept
+    # To open an engine without its plan is to build it, for minutes: that is no examination.
+    unbuilt = [check.name.removeprefix("plan ") for check in kept if check.grade is not Grade.OK]
+    yield from opening.checks(config, leave_out=unbuilt)
+
+
+def _grouped(group: str, checks: Iterable[Check]) -> Iterator[Check]:
+    return (replace(check, group=group) for check in checks)
 
 
 def _configuration(load: Callable[[], Config]) -> tuple[Config, Check]:
@@ -26,3 +55,14 @@ def _configuration(load: Callable[[], Config]) -> tuple[Config, Check]:
         cure = "correct it, then `dms config check`; what follows was checked with the defaults"
         return Config(), Check("configuration", Grade.FAIL, "; ".join(str(e).splitlines()), cure)
     return config, Check("configuration", Grade.OK, "valid")
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Findings tell what is wrong: without a handler, Python would print each warning of the log as well."""
+    silent, log = logging.NullHandler(), logging.getLogger("dms")
+    log.addHandler(silent)
+    try:
+        yield
+    finally:
+        log.removeHandler(silent)

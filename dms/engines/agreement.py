@@ -13,8 +13,8 @@ from dms.engines.verify import Verified
 Found = Mapping[str, Mapping[str, Verified]]
 """What was proved, by net and runtime."""
 EXPLAINED = """\
-In each cell: how far the outputs of a file lie from FP32 on ONNX Runtime, in percent of their spread (mean over
-the pictures, of the output that is furthest off), and the points lost in the gate's metric."""
+In each cell: how far the outputs of a file lie from FP32 on ONNX Runtime, in percent of their spread (mean
+over the pictures, of the output that is furthest off), and the points lost in the gate's metric."""
 
 
 def distance_percent(proof: Proof) -> float:

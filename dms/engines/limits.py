@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+ASKED = ("fp32", "fp16", "int8", "best")
+"""The precisions that can be asked for: those of `config.Precision`, which a test holds equal."""
 METHODS = ("minmax", "percentile", "mse", "entropy")
 """How ranges are found, the simplest first."""
 LEAST_IMAGES = 64

@@ -27,13 +27,13 @@ ARTEFACTS: dict[str, dict[str, str]] = {
     "ort-tensorrt": {**_FLOAT, "int8": "trt.int8"},
     "openvino": {**_FLOAT, "int8": "trt.int8"},
     "litert": {"fp32": "lite.fp32", "int8": "lite.int8"},
-    "qnn": {**_FLOAT, "int8": "cpu.int8"},
+    "qnn": {"fp16": "fp16", "int8": "qnn.int8"},
     "trt": {**_FLOAT, "int8": "trt.int8"},
 }
 """Which artefact a runtime is given for a precision. ONNX Runtime computes `trt.int8` right, but slower than
-FP32; some versions of OpenVINO do not load `cpu.int8`, TensorRT never does."""
+FP32; some versions of OpenVINO do not load `cpu.int8`, TensorRT never does; Hexagon computes no FP32."""
 INT8_FORMS = {backend: forms["int8"] for backend, forms in ARTEFACTS.items()}
-PRECISIONS = ("fp32", "fp16", "cpu.int8", "trt.int8", "lite.fp32", "lite.int8")
+PRECISIONS = ("fp32", "fp16", "cpu.int8", "trt.int8", "qnn.int8", "lite.fp32", "lite.int8")
 """The artefacts there are, in the order of tables."""
 LITE = "lite."
 """Artefacts whose name begins so are in LiteRT's format; all others are ONNX."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dms.backends import BACKENDS, Backend, Options, open_backend
 from dms.backends.checked import CheckedBackend
+from dms.backends.device import DeviceEngine
 from dms.config import EngineConfig, EnginesConfig
 from dms.engines.gate import chosen_precision
 from dms.engines.manifest import Manifest, check_signature, load_manifest
@@ -20,13 +21,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An engine that is ready, and what it is: `runtime` runs the file `artefact` (SHA-256 `sha256`)."""
+    """An engine that is ready, and what it is: `runtime` runs the file `artefact` (SHA-256 `sha256`).
+
+    `device` is the engine itself where it computes in the memory of a GPU.
+    """
 
     backend: Backend
     runtime: str
     artefact: str
     version: str
     sha256: str
+    device: DeviceEngine | None = None
 
     def __str__(self) -> str:
         """As every event states it."""
@@ -50,22 +55,23 @@ def open_engine(name: str, config: EnginesConfig, told: Callable[[str], None] = 
     """
     own: EngineConfig = getattr(config, name)
     note = load_manifest(folder_of(config) / name)
-    options = _options(own, config, told)
+    options = options_of(own, config, told)
     refused: list[str] = []
     for runtime in dict.fromkeys(filter(None, (own.backend, config.fallback))):
-        artefact = _artefact(note, own.precision, runtime, options)
-        path = note.verified_path(artefact)  # a bad file is no reason to try another runtime
+        if refused:
+            log.warning("engine %s is tried on %s instead", name, BACKENDS[runtime].title)
+        try:
+            artefact = artefact_for(note, own.precision, runtime, options)
+            path = note.verified_path(artefact)
+        except EngineUnavailable as error:  # the gate's; a bad file is no reason to try another runtime
+            refused.append(_told_refusal(name, runtime, error))
+            continue
         try:
             backend = open_backend(runtime, path, options)
         except EngineError as error:
-            refused.append(f"{BACKENDS[runtime].title}: {error}")
-            log.warning("engine %s cannot run on %s: %s", name, BACKENDS[runtime].title, error)
+            refused.append(_told_refusal(name, runtime, error))
             continue
-        if refused:
-            log.warning("engine %s runs on %s instead", name, BACKENDS[runtime].title)
-        check_signature(backend.inputs, backend.outputs, note)
-        checked = CheckedBackend(name, backend)
-        return Opened(checked, runtime, artefact, note.version, note.files[artefact].sha256)
+        return _proved(backend, note, runtime, artefact)
     raise EngineUnavailable(f"engine {name} cannot be run. " + ". ".join(refused))
 
 
@@ -79,7 +85,10 @@ def cache_of(config: EnginesConfig) -> Path:
     return Path(config.cache) if config.cache else cache_folder()
 
 
-def _options(own: EngineConfig, config: EnginesConfig, told: Callable[[str], None]) -> Options:
+def options_of(
+    own: EngineConfig, config: EnginesConfig, told: Callable[[str], None] = lambda step: None
+) -> Options:
+    """How the engine configured as `own` is opened; `told` hears what takes long."""
     return Options(
         threads=own.threads,
         delegate=Path(own.delegate) if own.delegate else None,
@@ -88,9 +97,15 @@ def _options(own: EngineConfig, config: EnginesConfig, told: Callable[[str], Non
     )
 
 
-def _artefact(note: Manifest, precision: str, runtime: str, options: Options) -> str:
+def artefact_for(note: Manifest, precision: str, runtime: str, options: Options) -> str:
+    """The file that a runtime is given for a configured precision; for `best` the gate's choice.
+
+    Raises:
+        EngineMissing: there is none; the text names those that there are.
+        EngineUnavailable: no file passed the gate on this device.
+    """
     if precision == "best":
-        precision = chosen_precision(note, runtime, options.cache)
+        precision = chosen_precision(note, runtime, options)
     artefact = note.precision_for(precision, runtime)
     if artefact not in note.readable(runtime):
         known = ", ".join(note.readable(runtime)) or "none"
@@ -99,3 +114,18 @@ def _artefact(note: Manifest, precision: str, runtime: str, options: Options) ->
             "choose another precision or another backend"
         )
     return artefact
+
+
+def _proved(backend: Backend, note: Manifest, runtime: str, artefact: str) -> Opened:
+    try:
+        check_signature(backend.inputs, backend.outputs, note)
+    except EngineError:
+        backend.close()
+        raise
+    checked = CheckedBackend(note.net, backend)
+    return Opened(checked, runtime, artefact, note.version, note.files[artefact].sha256)
+
+
+def _told_refusal(name: str, runtime: str, error: EngineError) -> str:
+    log.warning("engine %s cannot run on %s: %s", name, BACKENDS[runtime].title, error)
+    return f"{BACKENDS[runtime].title}: {error}"

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import logging
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from dms.backends import Arrays, Backend
+from dms.backends.checked import check_numbers
+from dms.backends.cuda.chain import FrameChain
+from dms.backends.cuda.crops import Cut
 from dms.engines.contract import CONTRACTS
 from dms.engines.opening import Opened
+from dms.errors import EngineError, EngineUnavailable
 from dms.records import FrameState
-from dms.stages.tensors import Crop, Letterbox, cut, letterbox
+from dms.resources import cache_folder
+from dms.stages.cuts import as_cut
+from dms.stages.tensors import Crop, Letterbox, cut, eyes_crop, landmark_box, letterbox
 
+log = logging.getLogger(__name__)
+
+FOLLOWERS = frozenset({"fatigue", "distraction"})
+"""The nets that look where the landmarks of `eyes` lie."""
 Place = Crop | Letterbox
 """Which part of the frame: a turned square, or all of it."""
 
@@ -47,7 +59,52 @@ class CutView:
         return self._backend.infer({"image": self._input})
 
 
+class DeviceView:
+    """Asks one net of a chain on the GPU, and lets the nets that are due run along with it.
+
+    With `face` runs `eyes` where the track leads, when there is one; with `eyes` run those that look where
+    its landmarks are. What they say is there when they are asked: the same as if each had run by itself.
+    """
+
+    def __init__(self, net: str, chain: FrameChain) -> None:
+        self._net = net
+        self._chain = chain
+
+    def look(self, state: FrameState, place: Place) -> Arrays:
+        """See `View.look`."""
+        places = {self._net: place}
+        previous = state.previous.eyes if state.previous else None
+        if self._net == "face" and previous is not None and "eyes" in self._chain.nets:
+            places["eyes"] = eyes_crop(landmark_box(previous.landmarks))
+        followers = FOLLOWERS & state.due & self._chain.nets if "eyes" in places else frozenset()
+        cuts = {net: as_cut(place, CONTRACTS[net].width) for net, place in places.items()}
+        try:
+            results = self._ask(state, cuts, followers)
+        except EngineError:
+            if len(cuts) == 1 and not followers:
+                raise
+            # Whoever ran along may be at fault; that must not blind this one.
+            results = self._ask(state, {self._net: cuts[self._net]})
+        check_numbers(self._net, results)
+        return results
+
+    def _ask(self, state: FrameState, cuts: Mapping[str, Cut], followers: Collection[str] = ()) -> Arrays:
+        return self._chain.look(self._net, state.frame.id, state.frame.image, cuts, followers)
+
+
 @contextmanager
-def open_views(engines: Mapping[str, Opened]) -> Iterator[dict[str, View]]:
-    """The way to each engine's input."""
-    yield {name: CutView(name, engine.backend) for name, engine in engines.items()}
+def open_views(engines: Mapping[str, Opened], cache: Path | None = None) -> Iterator[dict[str, View]]:
+    """The way to each engine's input: engines that compute on a GPU are chained there, the others cut for.
+
+    `cache` is the folder for compiled kernels; None means the user's own.
+    """
+    views: dict[str, View] = {name: CutView(name, engine.backend) for name, engine in engines.items()}
+    on_device = {name: engine.device for name, engine in engines.items() if engine.device is not None}
+    with ExitStack() as stack:
+        if on_device:
+            try:
+                chain = stack.enter_context(closing(FrameChain(on_device, cache or cache_folder())))
+                views.update({name: DeviceView(name, chain) for name in on_device})
+            except EngineUnavailable as error:
+                log.warning("frames are cut by the processor, not by the GPU: %s", error)
+        yield views

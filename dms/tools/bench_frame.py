@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,8 @@ from dms.stages.fatigue import FatigueStage
 from dms.stages.tensors import letterbox
 from dms.stages.views import CutView, View
 
+Size = tuple[int, int]
+"""Width and height of a frame in pixels."""
 STAGES: Mapping[str, Callable[[View], Stage]] = {
     "face": lambda view: FaceStage(view, TrackingConfig()),
     "eyes": lambda view: EyesStage(view, TrackingConfig()),
@@ -34,8 +35,12 @@ STAGES: Mapping[str, Callable[[View], Stage]] = {
 """Net → the stage that asks it, in the order of the pipeline."""
 
 
-def states_before(sizes: Sequence[tuple[int, int]], engines: Path) -> dict[tuple[int, int], dict[str, FrameState]]:
-    """By frame size (width, height) and net: the frame as it comes to the net's stage.
+States = dict[str, FrameState]
+"""Net → the frame as it comes to the net's stage."""
+
+
+def states_before(sizes: Sequence[Size], engines: Path) -> dict[Size, States]:
+    """The frame as it comes to each stage, by frame size.
 
     What the stages before it saw is taken from the FP32 engines in the folder `engines`, so that every
     platform and precision cuts the same crops.
@@ -62,21 +67,21 @@ def _pictures(source: FrameSource) -> Iterator[Luma]:
             raise InputError(f"no face was found in {demo_clip()}; install the package again") from error
 
 
-def _fitted(picture: Luma, size: tuple[int, int]) -> Luma:
+def _fitted(picture: Luma, size: Size) -> Luma:
     fitted = np.zeros(size[::-1], np.uint8)
     letterbox(picture, fitted)
     return fitted
 
 
-def _states(picture: Luma, stages: Mapping[str, Stage]) -> dict[str, FrameState]:
+def _states(picture: Luma, stages: Mapping[str, Stage]) -> States:
     states = _seen(picture, stages)
     if states is None:
         height, width = picture.shape
-        raise InputError(f"the face of the clip is not found at {width}x{height}; choose a larger --image-size")
+        raise InputError(f"no face is found in the clip at {width}x{height}; choose a larger --image-size")
     return states
 
 
-def _seen(picture: Luma, stages: Mapping[str, Stage]) -> dict[str, FrameState] | None:
+def _seen(picture: Luma, stages: Mapping[str, Stage]) -> States | None:
     """The state before each stage; None when one of them finds nothing."""
     state = FrameState(Frame(0, 0.0, picture), Observation(0.0, 0), due=frozenset(CONTRACTS))
     before = {}

@@ -1,18 +1,21 @@
-"""What `dms bench` measured: the rows of a report and where they were measured; read from and written as JSON."""
+"""What `dms bench` measured, and where: read from and written as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from dms.backends import BACKENDS
+from dms.engines.timing import Times
 from dms.errors import InputError
 
 PARTS = 5
 """A run is cut into so many parts, whose own percentiles tell how steady it was."""
+QUIET_PERCENT = 7.0
+"""Of one core; only what was measured below it counted when the runtimes of this project were chosen."""
 STEPS = ("pre", "infer", "post")
 
 
@@ -30,10 +33,10 @@ class Spread(_Strict):
     p95_range: tuple[float, float]
 
     @classmethod
-    def of(cls, times_ms: Sequence[float]) -> Spread:
+    def of(cls, times_ms: Times) -> Spread:
         """Sum up milliseconds in the order they were taken; at least one."""
         p50, p95, p99 = _rounded(np.percentile(times_ms, (50, 95, 99)))
-        parts = np.array_split(np.asarray(times_ms), min(PARTS, len(times_ms)))
+        parts = np.array_split(times_ms, min(PARTS, len(times_ms)))
         each = np.array([np.percentile(part, (50, 95)) for part in parts])
         (low50, low95), (high50, high95) = _rounded(each.min(axis=0)), _rounded(each.max(axis=0))
         return cls(p50=p50, p95=p95, p99=p99, p50_range=(low50, high50), p95_range=(low95, high95))
@@ -48,7 +51,7 @@ class Stages(_Strict):
     total: Spread
 
     @classmethod
-    def of(cls, frames_ms: np.ndarray) -> Stages:
+    def of(cls, frames_ms: Times) -> Stages:
         """Sum up frames of shape (frames, 3): milliseconds of each of `STEPS`."""
         steps = {name: Spread.of(frames_ms[:, k]) for k, name in enumerate(STEPS)}
         return cls(**steps, total=Spread.of(frames_ms.sum(axis=1)))
@@ -57,12 +60,13 @@ class Stages(_Strict):
 class Run(_Strict):
     """Frames one after the other: all nets together and each alone; frames a second reached.
 
-    `cpu_percent` is of one core.
+    Percents are of one core; `others_percent` is what other processes took, who disturb the figures.
     """
 
     frames: int
     fps: float
     cpu_percent: float
+    others_percent: float
     stages: Stages
     by_net: dict[str, Stages]
 
@@ -93,11 +97,19 @@ class SpeedUp(_Strict):
     high: float
 
 
-class Power(_Strict):
-    """Mean of what the whole board took while paced, and per frame."""
+class Device(_Strict):
+    """Means while frames were paced; None where the device does not tell.
 
-    board_w: float
-    frame_mj: float
+    `board_w` is what the whole board took, `frame_mj` the same a frame; `cpu_mhz` is of the fastest core,
+    `gpu_load` from 0 to 1, `hottest_c` of the hottest zone.
+    """
+
+    board_w: float | None = None
+    frame_mj: float | None = None
+    cpu_mhz: float | None = None
+    gpu_mhz: float | None = None
+    gpu_load: float | None = None
+    hottest_c: float | None = None
 
 
 Key = tuple[str, str, str]
@@ -107,24 +119,37 @@ Key = tuple[str, str, str]
 class Row(_Strict):
     """One platform with one precision at one frame size; without `figures`, `why` tells the reason.
 
-    `loss_points` are what `dms engines verify` proved for the artefact on the runtime; None where it did not.
+    The times of `emulated` hardware tell nothing. `loss_points` are what `dms engines verify` proved for the
+    artefact on the runtime; None where it did not.
     """
 
     runtime: str
     precision: str
     image_size: str
     nets: tuple[str, ...]
+    emulated: bool = False
     file_mb: dict[str, float] = {}
     loss_points: dict[str, float | None] = {}
     figures: Figures | None = None
     speed_up: SpeedUp | None = None
-    power: Power | None = None
+    device: Device = Device()
     why: str = ""
 
     @property
     def key(self) -> Key:
         """What tells a row from the others."""
         return self.runtime, self.precision, self.image_size
+
+    @property
+    def platform(self) -> str:
+        """The runtime's name."""
+        return BACKENDS[self.runtime].title + (" (emulator)" if self.emulated else "")
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether other processes took so much of the machine that the milliseconds tell of them, too."""
+        runs = (self.figures.paced, self.figures.unpaced) if self.figures else ()
+        return any(run.others_percent > QUIET_PERCENT for run in runs)
 
     @property
     def is_reference(self) -> bool:
@@ -172,7 +197,8 @@ def load_report(path: Path) -> Report:
     try:
         return Report.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; write it: `dms bench --json {path}`") from error
+        cure = f"write it: `dms bench --json {path}`"
+        raise InputError(f"cannot read {path}: {error.strerror}; {cure}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))

@@ -30,6 +30,7 @@ from dms.training.options import (
     TRAINED,
     recipes,
 )
+from dms.training.tflite_command import tflite
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -280,6 +281,8 @@ def compare(
         comparing.write(comparing.merged(out, name, found[name], rows), out)
     click.echo(out.with_suffix(".md").read_text(encoding="utf-8"))
 
+
+main.add_command(tflite)
 
 if __name__ == "__main__":
     try:

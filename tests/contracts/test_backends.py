@@ -9,24 +9,38 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dms.backends import Arrays, Backend, open_backend
+from dms.backends import BACKENDS, Arrays, Backend, open_backend
 from dms.backends.checked import CheckedBackend
 from dms.backends.scripted import ScriptedBackend
 from dms.engines.contract import CONTRACTS
 from dms.engines.manifest import load_manifest
-from dms.errors import EngineError, EngineMismatch, EngineOutputError
+from dms.errors import EngineError, EngineMismatch, EngineOutputError, EngineUnavailable
 from dms.resources import engines_folder
 
-OPENERS = ["scripted", "ort-fp32", "ort-int8", "openvino-fp32", "openvino-int8"]
+OPENERS = [
+    "scripted",
+    "ort-fp32",
+    "ort-int8",
+    "openvino-fp32",
+    "openvino-int8",
+    "qnn-fp16",
+    "qnn-int8",
+    "litert-fp32",
+    "litert-int8",
+]
 FILES = OPENERS[1:]
+
+
+def need(backend: str) -> None:
+    runtime = BACKENDS[backend]
+    pytest.importorskip(runtime.packages[0], reason=f"the extra {runtime.extra} is not installed")
 
 
 def open_named(kind: str, net: str) -> Backend:
     if kind == "scripted":
         return ScriptedBackend(net, lambda _: {})
     backend, _, precision = kind.partition("-")
-    if backend == "openvino":
-        pytest.importorskip("openvino", reason="the extra intel is not installed")
+    need(backend)
     manifest = load_manifest(engines_folder() / net)
     path = manifest.verified_path(manifest.precision_for(precision, backend))
     return CheckedBackend(net, open_backend(backend, path))
@@ -86,21 +100,25 @@ def test_wrong_input_is_a_typed_error(kind: str) -> None:
         backend.infer({"image": np.zeros((1, 1, 5, 5), np.uint8)})
 
 
-@pytest.mark.parametrize("name", ["ort", "openvino"])
+@pytest.mark.parametrize("name", ["ort", "openvino", "qnn", "litert"])
 def test_a_file_that_is_no_engine_is_refused(name: str, tmp_path: Path) -> None:
-    if name == "openvino":
-        pytest.importorskip("openvino", reason="the extra intel is not installed")
+    need(name)
     path = tmp_path / "model.onnx"
     path.write_bytes(b"not an engine")
     with pytest.raises(EngineMismatch, match=r"model\.onnx"):
         open_backend(name, path)
 
 
-def test_a_runtime_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "openvino", None)
+@pytest.mark.parametrize(
+    ("name", "package"), [("openvino", "openvino"), ("qnn", "onnxruntime_qnn"), ("litert", "ai_edge_litert")]
+)
+def test_a_runtime_that_is_not_installed_names_its_extra(
+    name: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
     path = load_manifest(engines_folder() / "fatigue").verified_path("fp32")
-    with pytest.raises(EngineError, match=r"pip install 'dms\[intel\]'"):
-        open_backend("openvino", path)
+    with pytest.raises(EngineUnavailable, match=rf"pip install 'dms\[{BACKENDS[name].extra}\]'"):
+        open_backend(name, path)
 
 
 @pytest.mark.parametrize("net", CONTRACTS)

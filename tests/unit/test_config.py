@@ -1,14 +1,18 @@
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dms.config import Config
+from dms.backends import BACKENDS
+from dms.config import Config, Precision, Runtime
 from dms.config.file import load_config
 from dms.config.text import commented_yaml, config_schema, default_yaml, leaf_paths, render
+from dms.engines.limits import ASKED
+from dms.engines.manifest import ARTEFACTS, PRECISIONS
 from dms.errors import ConfigError
 from dms.resources import configs_folder, default_config_path
 
@@ -244,3 +248,11 @@ def test_shipped_overlays_hold_overrides_only():
         path = Path(configs_folder() / f"{name}.yaml")
         assert path.stat().st_size < 1500
         assert "sinks" in yaml.safe_load(path.read_text())
+
+
+def test_every_runtime_can_be_named_and_knows_its_files() -> None:
+    assert get_args(Precision) == ASKED
+    assert get_args(Runtime) == tuple(BACKENDS) == tuple(ARTEFACTS)
+    for forms in ARTEFACTS.values():
+        assert set(forms) <= set(get_args(Precision)) - {"best"}
+        assert set(forms.values()) <= set(PRECISIONS)

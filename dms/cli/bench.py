@@ -1,0 +1,181 @@
+"""`dms bench`: how fast and how large each precision is on each platform of this machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dms.cli.engine_options import engines_in, engines_option
+from dms.engines.contract import CONTRACTS
+
+if TYPE_CHECKING:
+    from dms.tools.bench_records import Report
+
+PATH = click.Path(path_type=Path, dir_okay=False)
+FAILED = 1
+EPILOG = """\b
+Examples:
+  dms bench                                        every runtime installed here, every precision
+  dms bench --backend openvino --precision int8 --precision fp32 --image-size 1280x720
+  dms bench --json now.json --plot now.png
+  dms bench --compare before.json now.json --fail-above 1.1     exit code 1 when a row got slower
+
+\b
+Every row is measured in a process of its own, on one frame of the shipped clip. What it says and what it
+does not: docs/benchmarks.md.
+"""
+
+
+def _runtimes(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> list[str]:
+    """The runtimes given; left out, those whose packages are installed."""
+    from dms.backends import BACKENDS, installed
+
+    for name in given:
+        if name not in BACKENDS:
+            raise click.BadParameter(f"no runtime {name!r}; there are {', '.join(BACKENDS)}")
+    return list(given) or [name for name in BACKENDS if installed(name)]
+
+
+def _sizes(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> list[tuple[int, int]]:
+    """Width and height of every size given."""
+    found = []
+    for text in given:
+        width, _, height = text.partition("x")
+        if not (width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= 16):
+            raise click.BadParameter(f"{text!r} is no frame size; write it as 1280x720")
+        found.append((int(width), int(height)))
+    return found
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "--backend",
+    "runtimes",
+    metavar="NAME",
+    callback=_runtimes,
+    multiple=True,
+    help="Only this runtime; may be repeated. Left out: all that are installed.",
+)
+@click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    metavar="NAME",
+    help="Only fp32, fp16, int8, or a file such as trt.int8; may be repeated.",
+)
+@click.option(
+    "--net", "nets", type=click.Choice(list(CONTRACTS)), multiple=True, help="Only this one; may be repeated."
+)
+@click.option(
+    "--image-size",
+    "sizes",
+    metavar="WxH",
+    callback=_sizes,
+    multiple=True,
+    default=["640x360"],
+    show_default=True,
+    help="Frame; may be repeated.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=1),
+    default=10.0,
+    show_default=True,
+    help="Paced seconds of a row; unpaced: a third.",
+)
+@engines_option
+@click.option("--json", "json_path", type=PATH, help="Write the report as JSON.")
+@click.option(
+    "--markdown",
+    "markdown_path",
+    type=PATH,
+    help="Page to put the tables into: a new one, or between its marks <!-- bench --> and <!-- /bench -->.",
+)
+@click.option("--plot", type=PATH, help="Draw the report as PNG.")
+@click.option(
+    "--compare", type=PATH, nargs=2, metavar="A B", help="Measure nothing: compare two JSON reports."
+)
+@click.option(
+    "--fail-above",
+    type=click.FloatRange(min=1),
+    metavar="RATIO",
+    help="With --compare: the most that B / A may be.",
+)
+@click.pass_context
+def bench(
+    ctx: click.Context,
+    runtimes: Sequence[str],
+    precisions: Sequence[str],
+    nets: Sequence[str],
+    sizes: Sequence[tuple[int, int]],
+    seconds: float,
+    folder: Path | None,
+    json_path: Path | None,
+    markdown_path: Path | None,
+    plot: Path | None,
+    compare: tuple[Path, Path] | None,
+    fail_above: float | None,
+) -> None:
+    """Measure every precision on every platform: load, pre-processing, inference, post-processing, memory.
+
+    What cannot run here is named with the reason.
+    """
+    if fail_above is not None and compare is None:
+        raise click.UsageError("--fail-above judges a comparison: give --compare A B")
+    if compare:
+        ctx.exit(_compare(*compare, fail_above))
+    from dms.files import require_folder, write_atomically
+    from dms.tools import bench_plot, bench_text
+
+    for path in filter(None, (json_path, markdown_path, plot)):
+        require_folder(path)
+    page = bench_text.open_page(markdown_path) if markdown_path else ""
+    report = _measured(runtimes, precisions, nets, sizes, seconds, engines_in(folder))
+    click.echo(bench_text.text(report))
+    if json_path:
+        write_atomically(json_path, report.model_dump_json(indent=2) + "\n")
+    if markdown_path:
+        write_atomically(markdown_path, bench_text.put_into(page, report))
+    if plot:
+        bench_plot.draw(report, plot)
+
+
+def _measured(
+    runtimes: Sequence[str],
+    precisions: Sequence[str],
+    nets: Sequence[str],
+    sizes: Sequence[tuple[int, int]],
+    seconds: float,
+    engines: Path,
+) -> Report:
+    from dms.control.sensors import Sensors
+    from dms.resources import cache_folder
+    from dms.tools.bench import Asked, Bench
+
+    asked = Asked(
+        runtimes=runtimes,
+        precisions=precisions,
+        nets=[net for net in CONTRACTS if net in (nets or CONTRACTS)],
+        sizes=sizes,
+        engines=engines,
+        cache=cache_folder(),
+        unpaced_s=seconds / 3,
+        paced_s=seconds,
+    )
+    bench = Bench(asked, Sensors())
+    with click.progressbar(length=bench.steps, file=sys.stderr, item_show_func=lambda row: row) as bar:
+        return bench.run(lambda row: bar.update(1, row))
+
+
+def _compare(before: Path, after: Path, fail_above: float | None) -> int:
+    from dms.tools.bench_compare import compare, text
+    from dms.tools.bench_records import load_report
+
+    one, other = load_report(before), load_report(after)
+    compared = compare(one, other)
+    click.echo(text(compared, one.environment, other.environment))
+    return FAILED if fail_above is not None and any(row.fails(fail_above) for row in compared) else 0

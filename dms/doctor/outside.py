@@ -1,0 +1,121 @@
+"""What lies outside the process: source, cameras, broker."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dms.config import Config
+from dms.doctor.check import Check, fail, ok, warn
+from dms.doctor.machine import Machine
+from dms.doctor.unit import is_running
+from dms.errors import DmsError
+
+if TYPE_CHECKING:
+    from dms.sources import FrameSource
+
+BROKER_TIMEOUT_S = 3.0
+RATE_WINDOW_S = 1.5
+"""How long a camera is watched for its rate; 45 frames at 30 Hz."""
+SLOW_SHARE = 0.8
+"""Less than this share of the rate asked for is worth knowing: often the exposure is too long."""
+
+
+def checks(config: Config, machine: Machine) -> Iterator[Check]:
+    """All checks of this module."""
+    camera = _is_camera(config.source.uri)
+    if camera and is_running(machine):
+        yield ok("source", f"{config.source.uri} is in use by the running service and was not tried")
+    else:
+        yield source(config)
+    yield cameras(machine.root / "dev", wanted=camera)
+    yield broker(config)
+
+
+def source(config: Config) -> Check:
+    """Does the configured source open and give a frame; a camera: as many a second as it was asked for."""
+    try:
+        from dms.sources import open_source  # needs OpenCV, whose absence is a finding
+
+        opened = open_source(config.source)
+    except (DmsError, ImportError) as e:
+        return _no_source(config, e)
+    try:
+        height, width = opened.newest(config.source.open_timeout_s).image.shape
+        fps = rate_hz(opened) if opened.live else None
+    except DmsError as e:
+        return _no_source(config, e)
+    finally:
+        opened.close()
+    detail = f"{config.source.uri}: a frame of {width}x{height} pixels came"
+    if fps is None:
+        return ok("source", detail)
+    detail += f", {fps:.0f} a second, {config.source.fps:g} were asked for"
+    if fps >= SLOW_SHARE * config.source.fps:
+        return ok("source", detail)
+    cure = "more light or a shorter exposure; see what the camera can: v4l2-ctl --list-formats-ext"
+    return warn("source", detail, cure)
+
+
+def rate_hz(opened: FrameSource) -> float:
+    """Frames a second that a live source captures, by their own times; those nobody took count too.
+
+    Raises:
+        SourceLost: it stopped giving frames.
+    """
+    begun_s = last_s = opened.newest(RATE_WINDOW_S).captured_s
+    frames = -opened.dropped
+    while last_s - begun_s < RATE_WINDOW_S:
+        last_s = opened.newest(RATE_WINDOW_S).captured_s
+        frames += 1
+    return (frames + opened.dropped) / (last_s - begun_s)
+
+
+def _no_source(config: Config, error: Exception) -> Check:
+    cure = "name one that exists: --source /dev/video0, --source clip.mp4, or source.uri in a file"
+    return fail("source", f"{config.source.uri}: {error}", cure)
+
+
+def cameras(dev: Path, wanted: bool) -> Check:
+    """Which V4L2 devices there are, and whether this user may use them."""
+    devices = sorted(dev.glob("video*"))
+    if not devices and not wanted:
+        return ok("cameras", f"none at {dev}/video*; the configured source needs none")
+    if not devices:
+        return warn("cameras", f"none at {dev}/video*", "plug one in: v4l2-ctl --list-devices; dmesg | tail")
+    closed = [str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK)]
+    if closed:
+        cure = 'join the video group and log in again: sudo usermod -aG video "$USER"'
+        return warn("cameras", f"no permission for {', '.join(closed)}", cure)
+    return ok("cameras", ", ".join(map(str, devices)))
+
+
+def _is_camera(uri: str) -> bool:
+    return uri.isdecimal() or uri.startswith("/dev/")
+
+
+def broker(config: Config) -> Check:
+    """Does anything listen where the MQTT broker should be."""
+    mqtt = config.sinks.mqtt
+    where = f"{mqtt.host}:{mqtt.port}"
+    if not mqtt.enabled:
+        return ok("broker", "MQTT is off (sinks.mqtt.enabled)")
+    try:
+        socket.create_connection((mqtt.host, mqtt.port), BROKER_TIMEOUT_S).close()
+    except OSError as e:
+        return _no_broker(config, f"{where}: {e}")
+    return ok("broker", f"{where} accepts connections")
+
+
+def _no_broker(config: Config, detail: str) -> Check:
+    if not config.sinks.mqtt.demo_broker:
+        cure = "sudo apt install mosquitto, or correct sinks.mqtt.host and port"
+        return fail("broker", detail, cure)
+    if find_spec("amqtt"):
+        return ok("broker", f"{detail}; `dms run` will start one for the demonstration")
+    cure = "pip install '.[demo]' in the source folder, or start a broker of your own"
+    return fail("broker", detail, cure)
