@@ -15,7 +15,7 @@ from dms.assess.assessor import Assessor
 from dms.config import Config, EnginesConfig
 from dms.demo_broker import DemoBroker
 from dms.engines.contract import CONTRACTS
-from dms.engines.opening import Opened, open_engine
+from dms.engines.opening import Opened, cache_of, open_engine
 from dms.loop import Loop, Observer
 from dms.metrics import Metrics
 from dms.pipeline import Pipeline
@@ -62,7 +62,7 @@ def open_pipeline(config: Config, session: str) -> Iterator[Pipeline]:
 
 @contextmanager
 def _pipeline(config: Config, engines: Mapping[str, Opened], session: str) -> Iterator[Pipeline]:
-    with open_views(engines) as views:
+    with open_views(engines, cache_of(config.engines)) as views:
         stages: tuple[Stage, ...] = (
             QualityStage(),
             FaceStage(views["face"], config.tracking),

@@ -11,13 +11,15 @@ import pytest
 import dms
 
 HEAVY = """
-torch onnx onnxscript onnxslim onnxconverter_common mediapipe pandas pyarrow skimage scipy matplotlib tqdm PIL
-amqtt tensorrt tensorrt_rtx cuda openvino ai_edge_litert onnxruntime_qnn gi starlette uvicorn rich pytest hypothesis
+torch onnx onnxscript onnxslim onnxconverter_common mediapipe pandas pyarrow skimage scipy matplotlib tqdm
+PIL amqtt tensorrt tensorrt_rtx cuda openvino ai_edge_litert onnxruntime_qnn gi starlette uvicorn rich
+pytest hypothesis
 """
 EXEMPT = (
     "dms.training",
     "dms.engines.compare",
     "dms.engines.graph",
+    "dms.engines.integer",
     "dms.engines.quantize",
     "dms.engines.ranges",
     "dms.engines.release",

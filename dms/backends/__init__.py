@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -123,6 +124,11 @@ def installed(name: str) -> bool:
     if not any(find_spec(package) for package in runtime.packages):
         return False
     return not runtime.provider or runtime.provider in import_module("dms.backends.ort").providers()
+
+
+def emulated(name: str) -> bool:
+    """Whether the runtime called `name` only imitates its hardware here: its times then say nothing."""
+    return name == "qnn" and platform.machine() == "x86_64"
 
 
 def open_backend(name: str, path: Path, options: Options | None = None) -> Backend:

@@ -35,11 +35,12 @@ Examples:
   dms analyze drive.mp4 --out frames.jsonl --summary summary.json --overlay seen.mp4
   dms watch --host 10.0.0.5                  live state and alerts of all vehicles of a broker
   dms doctor                                 what is missing here, and its cure
+  dms bench --plot speed.png                 every precision on every runtime installed here
 
 \b
 Exit codes:
   0    all well; `run` also when told to stop by SIGTERM
-  1    a check of `doctor` failed, or a fault inside dms
+  1    a check of `doctor` failed, `bench --compare` found a row too slow, or a fault inside dms
   2    the command line or the configuration is wrong
   3    a file given is missing, unreadable or malformed
   4    the frame source cannot be opened or is lost

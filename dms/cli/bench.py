@@ -120,9 +120,10 @@ def bench(
     compare: tuple[Path, Path] | None,
     fail_above: float | None,
 ) -> None:
-    """Measure every precision on every platform: load, pre-processing, inference, post-processing, memory.
+    """Measure speed and memory of every precision on every platform.
 
-    What cannot run here is named with the reason.
+    Load, pre-processing, inference and post-processing of a frame, paced and unpaced; processor, power and
+    accuracy beside them. What cannot run here is named with the reason.
     """
     if fail_above is not None and compare is None:
         raise click.UsageError("--fail-above judges a comparison: give --compare A B")

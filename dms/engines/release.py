@@ -43,7 +43,7 @@ def fp32_path(net: str, engines: Path) -> Path:
 def place(
     net: str, model: Path, engines: Path, trained_on: Sequence[str] | None = None, slim: bool = True
 ) -> Simplified:
-    """Put a float model into `engines/<net>/` as FP32 and FP16; INT8 files of an older one go.
+    """Put a float model into `engines/<net>/` as FP32 and FP16; what was made of an older one goes.
 
     Where the engine's own file is given and simplifying leaves it as it is, nothing is touched.
 
@@ -72,7 +72,8 @@ def place(
     fresh = _blank(net).model_copy(update={"terms": note.terms, "trained_on": note.trained_on, **changes})
     curves = [model.parent / name for name in CURVES if not own and (model.parent / name).is_file()]
     _write(engines / net, fresh, contents, {path.name: path.read_bytes() for path in curves})
-    for name in (*(NAMES[form] for form in FORMS), RANGES):
+    orphans = {file.path for file in note.files.values()} - {NAMES[precision] for precision in contents}
+    for name in (*orphans, RANGES):
         (engines / net / name).unlink(missing_ok=True)
     return found
 
@@ -85,7 +86,7 @@ def _float_files(model: ModelProto, net: str) -> dict[str, bytes]:
 
 
 def place_int8(net: str, engines: Path, ranges: RangesTable, float_nodes: Sequence[str]) -> dict[str, int]:
-    """Put both INT8 forms of an engine, made by one ranges table, beside its FP32 model.
+    """Put the INT8 forms of an engine, made by one ranges table, beside its FP32 model.
 
     Returns:
         The size in bytes of each.
@@ -99,7 +100,7 @@ def place_int8(net: str, engines: Path, ranges: RangesTable, float_nodes: Sequen
     contents = {form: quantize(model, net, ranges, form, float_nodes).SerializeToString() for form in FORMS}
     table = ranges.text().encode("utf-8")
     note = load_manifest(folder)
-    kept = {p: file for p, file in note.files.items() if p in ("fp32", "fp16")}
+    kept = {p: file for p, file in note.files.items() if p not in FORMS}
     note = note.model_copy(
         update={
             "files": kept,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
 
-from dms.backends import BACKENDS, Backend, installed, open_backend
+from dms.backends import BACKENDS, Backend, emulated, installed, open_backend
 from dms.engines.manifest import Manifest, is_foreign, load_manifest
 from dms.engines.timing import TURNS, quartiles_ms, times_ms
 from dms.errors import EngineError, EngineUnavailable
@@ -21,8 +20,7 @@ Key = tuple[str, str]
 
 def runtimes() -> tuple[str, ...]:
     """The runtimes of this machine worth timing: installed, and no emulator of other hardware."""
-    emulated = {"qnn"} if platform.machine() == "x86_64" else set()
-    return tuple(name for name in BACKENDS if name not in emulated and installed(name))
+    return tuple(name for name in BACKENDS if installed(name) and not emulated(name))
 
 
 def speed_ms(

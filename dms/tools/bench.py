@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dms.backends import BACKENDS, installed
+from dms.backends import BACKENDS, emulated
 from dms.control.sensors import Sensors
 from dms.engines.manifest import Manifest, load_manifest
 from dms.engines.timing import BLOCK, TURNS, WARM_UP
 from dms.errors import EngineError
-from dms.evaluation.speed import runtimes
 from dms.tools.bench_apart import apart
 from dms.tools.bench_environment import environment
 from dms.tools.bench_frame import Size, States, states_before
@@ -107,7 +106,7 @@ class Bench:
             precision=precision,
             image_size=f"{width}x{height}",
             nets=tuple(self._notes),
-            emulated=installed(runtime) and runtime not in runtimes(),
+            emulated=emulated(runtime),
             file_mb={net: round(file.bytes / 1e6, 3) for net, file in files.items() if file},
             loss_points={net: proof.loss_points if proof else None for net, proof in proofs.items()},
         )

@@ -439,7 +439,8 @@ def test_every_set_of_nets_is_one_graph_and_says_what_the_host_says(engines, bac
         expected = backends[net].infer({"image": on_host(image, place, shape)[None, None]})
         for name, values in found[net].items():
             print(f"{net}.{name}: at most {np.abs(values - expected[name]).max():.2e} apart")
-            assert values == pytest.approx(expected[name], abs=0.02, rel=0.02), (net, name)
+            limit = 0.02 if WARP_LIMIT == 1 else 0.5  # degrees are the coarsest unit here
+            assert values == pytest.approx(expected[name], abs=limit, rel=0.02), (net, name)
 
 
 def test_a_chain_gives_the_same_answer_every_time(engines, kernels):

@@ -135,6 +135,7 @@ class TorchEngine:
         self._device = device
         self._bound = {}
         self._views = {}
+        self._last = None
         self._kept = []
         self.inputs, self.outputs = self._net.inputs, self._net.outputs
 
@@ -149,11 +150,15 @@ class TorchEngine:
         self._put(stream, lambda: self._compute(views))
 
     def _compute(self, views):
-        results, values = self._net(views["image"])
+        # The values of the last run stay until this one needs their memory: then a recording finds as much
+        # as it needs, also where other engines are recorded with it. Inside of one none can be had.
+        self._last = None
+        results, self._last = self._net(views["image"])
         for name, value in results.items():
             views[name].copy_(value)
         if self._device == "cuda" and torch.cuda.is_current_stream_capturing():
-            self._kept.append(values)  # a graph goes on using their memory: nobody else may have it
+            self._kept.append(self._last)  # a graph goes on using their memory: nobody else may have it
+            self._last = None
 
     def _view(self, name, batch, spec):
         key = name, self._bound[name], batch
@@ -165,6 +170,7 @@ class TorchEngine:
 
     def close(self):
         self._views.clear()
+        self._last = None
         self._kept.clear()
 
 

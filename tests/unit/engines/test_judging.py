@@ -70,7 +70,7 @@ def test_every_method_is_judged_and_the_best_kept(task: Task, tmp_path: Path) ->
     tried = []
     found = compare.compare(tiny_net(), observe(tiny_net(), "fatigue", IMAGES), (), task, tried.append)
     assert tried == [row.method for row in found.methods] == list(METHODS)
-    assert all(set(row.loss_points) == {"cpu.int8", "trt.int8"} for row in found.methods)
+    assert all(set(row.loss_points) == {"cpu.int8", "trt.int8", "qnn.int8"} for row in found.methods)
     assert all(row.worst > 0 for row in found.methods)
     found.save(tmp_path)
     assert compare.load_comparison(tmp_path) == found
@@ -129,7 +129,7 @@ def test_the_sweep_is_drawn(task: Task, tmp_path: Path) -> None:
 
 def test_every_file_is_proved_against_fp32(engines: Path, task: Task) -> None:
     found = verify(engines / "fatigue", IMAGES, task, DATA, limit_points=5)
-    assert set(found.proofs) == {"fp16", "cpu.int8", "trt.int8"}
+    assert set(found.proofs) == {"fp16", "cpu.int8", "trt.int8", "qnn.int8"}
     assert found.passed
     assert found.skipped == {}
     assert all(proof.data == DATA for proof in found.proofs.values())
@@ -162,7 +162,7 @@ def test_only_the_form_made_for_another_runtime_may_be_refused(
     monkeypatch.setattr(verifying, "open_backend", refuses)
     refused = "trt.int8"
     found = verify(engines / "fatigue", IMAGES, task, DATA, limit_points=5)
-    assert set(found.proofs) == {"fp16", "cpu.int8"}
+    assert set(found.proofs) == {"fp16", "cpu.int8", "qnn.int8"}
     assert found.skipped == {"trt.int8": "model.trt.int8.onnx: cannot load it"}
     assert "trt.int8  skipped: model.trt" in text("fatigue", "ort", found)
     assert set(to_dict(found)) == {"proofs", "skipped"}
@@ -184,8 +184,8 @@ def test_what_the_hardware_does_not_compute_is_skipped_but_not_all_of_it(
     refused = ["model.fp16.onnx"]
     found = prover.prove("ort")
     assert found.skipped == {"fp16": "this processor has no FP16"}
-    assert set(found.proofs) == {"cpu.int8", "trt.int8"}
-    refused = ["model.fp16.onnx", "model.cpu.int8.onnx", "model.trt.int8.onnx"]
+    assert set(found.proofs) == {"cpu.int8", "trt.int8", "qnn.int8"}
+    refused = [f"model.{p}.onnx" for p in ("fp16", "cpu.int8", "trt.int8", "qnn.int8")]
     with pytest.raises(EngineUnavailable, match=r"^this processor has no FP16$"):
         prover.prove("ort")
 
@@ -193,8 +193,8 @@ def test_what_the_hardware_does_not_compute_is_skipped_but_not_all_of_it(
 def test_openvino_proves_both_int8_forms(engines: Path, task: Task) -> None:
     pytest.importorskip("openvino", reason="the extra `intel` is not installed")
     found = Prover(engines / "fatigue", IMAGES, task, DATA, limit_points=5).prove("openvino")
-    assert set(found.proofs) | set(found.skipped) == {"fp32", "fp16", "cpu.int8", "trt.int8"}
-    assert set(found.skipped) <= {"cpu.int8"}
+    assert set(found.proofs) | set(found.skipped) == {"fp32", "fp16", "cpu.int8", "trt.int8", "qnn.int8"}
+    assert set(found.skipped) <= {"cpu.int8", "qnn.int8"}
     assert found.proofs["fp32"].loss_points == pytest.approx(0, abs=0.01)
 
 
@@ -241,7 +241,7 @@ def test_proofs_and_speeds_come_into_the_list(engines: Path, task: Task) -> None
     record(folder, {"ort": proved}, {("ort", "cpu.int8"): 0.12345678})
     assert load_manifest(folder).speed_ms == {"ort": {"cpu.int8": 0.1235}}
     rows = listing.rows(engines, {"fatigue": "likeness"})
-    assert [row["precision"] for row in rows] == ["fp32", "fp16", "cpu.int8", "trt.int8"]
+    assert [row["precision"] for row in rows] == ["fp32", "fp16", "cpu.int8", "trt.int8", "qnn.int8"]
     proofs = proved.proofs
     assert rows[0]["value"] == proofs["fp16"].before == pytest.approx(1, abs=1e-3)
     assert rows[2]["value"] == proofs["cpu.int8"].after
@@ -280,7 +280,7 @@ def test_the_list_takes_intervals_measured_on_these_very_files(engines: Path) ->
     table = listing.markdown(rows).splitlines()
     assert table[2].startswith("| fatigue | fp32 | auc | 99.0 % (98.0 to 100.0) |")
     assert table[2].endswith("| 0.50 ms |")
-    assert [row["value"] for row in rows] == [0.99, None, None, None]
+    assert [row["value"] for row in rows] == [0.99, None, None, None, None]
     assert table[-1] == f"Measured on {DATA}."
 
 

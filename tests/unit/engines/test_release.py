@@ -57,7 +57,7 @@ def test_simplifying_drops_idle_nodes_and_changes_nothing(tmp_path: Path) -> Non
 
 def test_both_int8_files_join_with_their_ranges(whole: Path) -> None:
     note = load_manifest(whole / "fatigue")
-    assert set(note.files) == {"fp32", "fp16", "cpu.int8", "trt.int8"}
+    assert set(note.files) == {"fp32", "fp16", "cpu.int8", "trt.int8", "qnn.int8"}
     assert note.float_nodes == HEAD
     table = load_ranges(whole / "fatigue" / RANGES)
     assert note.calibration["data_sha256"] == table.data_sha256
@@ -139,7 +139,7 @@ def test_simplifying_what_is_simple_touches_nothing(whole: Path) -> None:
     found = release.place("fatigue", whole / "fatigue" / "model.onnx", whole)
     assert not found.changed
     assert {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in (whole / "fatigue").iterdir()} == before
-    assert set(load_manifest(whole / "fatigue").files) == {"fp32", "fp16", "cpu.int8", "trt.int8"}
+    assert set(load_manifest(whole / "fatigue").files) == {"fp32", "fp16", "cpu.int8", "trt.int8", "qnn.int8"}
 
 
 def test_the_engines_own_file_can_be_simplified_later(tmp_path: Path) -> None:
