@@ -117,11 +117,15 @@ class _GpuBackend(OneRowBackend):
                 "--no-deps onnxruntime-gpu"
             )
         self._load()
-        chosen = [(self.provider, self._settings(path, options))]
+        how: dict[str, Any] = {
+            "providers": [(self.provider, self._settings(path, options))],
+            # It gives biases INT32, which neither provider takes (CUDA: ONNX Runtime 1.31.1 on an H200).
+            "disabled_optimizers": ["WeightBiasQuantization"],
+        }
         threads = options.threads
-        with refusals_named(path, lambda: session_options(threads), self.provider, providers=chosen):
+        with refusals_named(path, lambda: session_options(threads), self.provider, **how):
             return ort.InferenceSession(
-                str(path), whole_options(session_options(threads)), providers=chosen, enable_fallback=False
+                str(path), whole_options(session_options(threads)), enable_fallback=False, **how
             )
 
     def _load(self) -> None:

@@ -12,7 +12,8 @@ from dms.resources import engines_folder
 pytestmark = pytest.mark.gpu
 
 FARTHEST = {"fp32": 0.02, "fp16": 0.05, "trt.int8": 0.2}
-"""Mean difference over the values' mean size. FP32 convolutions may be computed in TF32."""
+"""Mean difference over the mean size of the values, or over a hundredth where they are smaller. FP32 convolutions may
+be computed in TF32."""
 
 
 def engine(net, precision):
@@ -46,7 +47,7 @@ def test_agrees_with_the_processor(runtime, net, precision):
     assert backend.inputs["image"].shape[0] is None
     here, right = backend.infer(feeds), open_backend("ort", path).infer(feeds)
     assert {n: a.shape[1:] for n, a in here.items()} == CONTRACTS[net].outputs
-    far = {n: float(np.abs(here[n] - v).mean() / max(np.abs(v).mean(), 1e-3)) for n, v in right.items()}
+    far = {n: float(np.abs(here[n] - v).mean() / max(np.abs(v).mean(), 0.01)) for n, v in right.items()}
     assert max(far.values()) < FARTHEST[precision], far
 
 
