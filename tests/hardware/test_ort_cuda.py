@@ -12,8 +12,7 @@ from dms.resources import engines_folder
 pytestmark = pytest.mark.gpu
 
 FARTHEST = {"fp32": 0.02, "fp16": 0.05, "trt.int8": 0.2}
-"""Mean difference over the mean size of the values, or over a hundredth where they are smaller. FP32 convolutions may
-be computed in TF32."""
+"""Mean difference over the mean size of the values, a hundredth at least. FP32 may be computed in TF32."""
 
 
 def engine(net, precision):

@@ -173,7 +173,7 @@ def test_tuning_gives_ranges_the_engines_take(many: Data, tmp_path: Path) -> Non
     release.place("fatigue", tmp_path / "tuned" / "model.onnx", tmp_path / "engines")
     model = read_model(release.fp32_path("fatigue", tmp_path / "engines"), "fatigue")
     table.check_model("fatigue", model_hash(model), "ranges.json")
-    assert set(release.place_int8("fatigue", tmp_path / "engines", table, ())) == {"cpu.int8", "trt.int8"}
+    assert set(release.place_int8("fatigue", tmp_path / "engines", table, ())) == {"cpu.int8", "trt.int8", "qnn.int8"}
 
 
 def test_a_range_without_a_tensor_is_refused() -> None:
