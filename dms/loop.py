@@ -23,12 +23,17 @@ UNDER_WAY_S = 0.05
 time would seem to run backwards when the frame comes."""
 
 
+SIGHT = frozenset({"face", "eyes"})
+"""The engines without which nothing of the driver is judged."""
+
+
 class Loop:
     """Runs until the source ends or `stop()` tells so. `clock` is the monotonic clock of live sources.
 
     `heartbeat` is called after each moment that was judged and told, never otherwise: a watchdog fed by it
-    proves work, not life. `observer` sees frames beside their judgements inside this process (overlay,
-    progress); nothing else but the pipeline does.
+    proves work, not life. With an engine of `SIGHT` failing there is none: a fresh process may mend what this
+    one cannot, such as a GPU after a fault, or run the engine elsewhere. `observer` sees frames beside their
+    judgements inside this process (overlay, progress); nothing else but the pipeline does.
     """
 
     def __init__(
@@ -106,7 +111,8 @@ class Loop:
         since_s = frame.captured_s if self._source.live else begun_s
         self._metrics.frame(frame.captured_s, self._clock() - since_s, judgement.stage_s)
         self._tell(frame, judgement)
-        self._heartbeat()
+        if SIGHT.isdisjoint(judgement.faults):
+            self._heartbeat()
 
     def _live_through_loss(self, why: str) -> None:
         self._now_s = max(self._now_s, self._source.now_s() - UNDER_WAY_S)

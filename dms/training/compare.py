@@ -98,7 +98,7 @@ def measure_speed(net: str, shapes: dict[str, dict[str, Any]], rounds: int = tri
                 "mmac": round(cost.mmac(kind, module), 1),
                 "megabytes": round(paths["cpu.int8"].stat().st_size / 1e6, 3),
             }
-            for runtime in set(trial.PRECISION) & set(runtimes()):
+            for runtime in (r for r in trial.PRECISION if r in runtimes()):
                 for precision, file in (("fp32", "fp32"), ("int8", trial.PRECISION[runtime])):
                     call = stack.enter_context(trial.opened(runtime, paths[file], kind))
                     calls[name, f"{runtime} {precision}"] = call

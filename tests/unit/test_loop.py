@@ -178,6 +178,14 @@ def test_a_failing_engine_degrades_and_recovers() -> None:
     ]
 
 
+def test_blind_for_a_failing_engine_the_watchdog_is_not_fed() -> None:
+    error = EngineOutputError("engine eyes: cudaErrorIllegalAddress")
+    rig = Rig(frames(0, 6), {k: error for k in (2, 3, 4)})
+    rig.loop.run()
+    assert rig.seen == list(range(6))
+    assert rig.beats == 3
+
+
 def test_a_bug_in_a_stage_is_a_published_fault_without_a_heartbeat() -> None:
     rig = Rig(frames(0, 5), {1: ZeroDivisionError("bug"), 2: ZeroDivisionError("bug")})
     rig.loop.run()
