@@ -36,7 +36,7 @@ def rows(
 
     Returns:
         engine, precision, file, metric, label, value, low, high, data (name of the set), loss_metric,
-        loss_label, loss_points by runtime, loss_data, megabytes, ms by runtime.
+        loss_label, loss_points and loss_data by runtime, megabytes, ms by runtime.
     """
     published = Published.read(engines)
     found = []
@@ -101,7 +101,7 @@ def _row(
         "loss_metric": gating,
         "loss_label": label(note.net, gating),
         "loss_points": {name: proof.loss_points for name, proof in proofs.items()},
-        "loss_data": next((str(proof.data) for proof in proofs.values()), None),
+        "loss_data": {name: str(proof.data) for name, proof in proofs.items()},
         "megabytes": note.files[precision].bytes / 1e6,
         "ms": _speeds(note, precision, figures),
     }
@@ -145,13 +145,15 @@ def _on(row: Mapping[str, Any], runtime: str) -> str:
 
 
 def _measured_on(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The line below the table; none where nothing was measured."""
-    values, losses = (sorted({row[key] for row in found if row[key]}) for key in ("data", "loss_data"))
-    if values == losses or not losses:
+    """The lines below the table; none where nothing was measured."""
+    values = sorted({row["data"] for row in found if row["data"]})
+    losses: dict[str, list[str]] = {}
+    for runtime, data in sorted({pair for row in found for pair in row["loss_data"].items()}):
+        losses.setdefault(data, []).append(BACKENDS[runtime].title)
+    if values == list(losses) or not losses:
         return ["", f"Measured on {', '.join(values)}."] if values else []
-    if not values:
-        return ["", f"Losses measured on {', '.join(losses)}."]
-    return ["", f"Values measured on {', '.join(values)}; losses on {', '.join(losses)}."]
+    told = [f"losses on {', '.join(runtimes)} on {data}" for data, runtimes in losses.items()]
+    return ["", f"Measured: {'; '.join([f'values on {v}' for v in values] + told)}."]
 
 
 def _percent(row: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ pytest.importorskip("onnx", reason="trained nets are exported with onnx")
 
 from dms.engines import release  # noqa: E402 - after the check that torch is there
 from dms.engines.contract import CONTRACTS  # noqa: E402
-from dms.engines.quantize import FORMS
+from dms.engines.quantize import FORMS  # noqa: E402
 from dms.engines.storage import model_hash, read_model  # noqa: E402
 from dms.engines.table import load_ranges  # noqa: E402
 from dms.errors import ConfigError, EngineMismatch, InputError  # noqa: E402
