@@ -35,6 +35,8 @@ FP32; some versions of OpenVINO do not load `cpu.int8`, TensorRT never does; Hex
 INT8_FORMS = {backend: forms["int8"] for backend, forms in ARTEFACTS.items()}
 PRECISIONS = ("fp32", "fp16", "cpu.int8", "trt.int8", "qnn.int8", "lite.fp32", "lite.int8")
 """The artefacts there are, in the order of tables."""
+OPTIONAL = frozenset({"lite.fp32"})
+"""Artefacts that only a checkout has: without its file, such a row of a manifest does not count."""
 LITE = "lite."
 """Artefacts whose name begins so are in LiteRT's format; all others are ONNX."""
 
@@ -211,8 +213,10 @@ def load_manifest(folder: Path) -> Manifest:
         raise EngineMismatch(f"engine manifest {path} is damaged: {wrong}; {CURE}") from error
     if manifest.net != folder.name:
         raise EngineMismatch(f"{path} describes the engine {manifest.net!r}, not {folder.name!r}; {CURE}")
-    manifest._folder = folder
     _check_contract(manifest, path)
+    here = {p: f for p, f in manifest.files.items() if p not in OPTIONAL or (folder / f.path).is_file()}
+    manifest = manifest.model_copy(update={"files": here})
+    manifest._folder = folder
     return manifest
 
 

@@ -123,7 +123,8 @@ def _proved(backend: Backend, note: Manifest, runtime: str, artefact: str) -> Op
         backend.close()
         raise
     checked = CheckedBackend(note.net, backend)
-    return Opened(checked, runtime, artefact, note.version, note.files[artefact].sha256)
+    device: DeviceEngine | None = getattr(backend, "device", None)
+    return Opened(checked, runtime, artefact, note.version, note.files[artefact].sha256, device)
 
 
 def _told_refusal(name: str, runtime: str, error: EngineError) -> str:

@@ -139,3 +139,14 @@ def test_only_the_batch_is_free(batch: int | None) -> None:
     wide = TensorSpec("image", (batch, 1, 96, 128), "uint8")
     with pytest.raises(EngineMismatch, match="image"):
         check_signature({"image": wide}, outputs, manifest)
+
+
+def test_what_a_wheel_leaves_out_does_not_count_what_is_lost_does(tmp_path: Path) -> None:
+    folder = tmp_path / "fatigue"
+    shutil.copytree(engines_folder() / "fatigue", folder)
+    (folder / "model.tflite").unlink()
+    (folder / "model.int8.tflite").unlink()
+    note = load_manifest(folder)
+    assert "lite.fp32" not in note.files
+    with pytest.raises(EngineMissing, match=r"model\.int8\.tflite is missing"):
+        note.verified_path("lite.int8")
