@@ -62,7 +62,8 @@ def open_pipeline(config: Config, session: str) -> Iterator[Pipeline]:
 
 @contextmanager
 def _pipeline(config: Config, engines: Mapping[str, Opened], session: str) -> Iterator[Pipeline]:
-    with open_views(engines, cache_of(config.engines)) as views:
+    shape = config.source.height_px, config.source.width_px
+    with open_views(engines, cache_of(config.engines), shape) as views:
         stages: tuple[Stage, ...] = (
             QualityStage(),
             FaceStage(views["face"], config.tracking),

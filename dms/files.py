@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from dms.errors import InputError
@@ -42,20 +44,23 @@ def write_bytes_atomically(path: Path, content: bytes) -> None:
 def write_together(contents: Mapping[Path, bytes]) -> None:
     """Write several files that belong together: all of them, or none.
 
-    All are written beside their places first, then renamed in the order given: put last what vouches for the
-    others. When a rename fails, those already done are taken back.
+    All are written beside their places and to the disk first, then renamed in the order given: put last what
+    vouches for the others. When a rename fails, those already done are taken back. Of several processes that
+    write one file, the last wins, and a reader sees one or the other whole; sets that they write at once may
+    mix, unless they hold a lock.
 
     Raises:
         InputError: a folder is missing, cannot be written to or is full; older files are left as they were.
     """
-    partials = {path: path.with_name(f".{path.name}.partial") for path in contents}
+    partials = {path: _beside(path, "partial") for path in contents}
     # The last rename has none after it that could fail: one file alone needs no copy.
-    kept = {path: path.with_name(f".{path.name}.kept") for path in list(contents)[:-1] if path.exists()}
+    kept = {path: _beside(path, "kept") for path in list(contents)[:-1] if path.exists()}
     renamed: list[Path] = []
     path = Path()
     try:
         for path, content in contents.items():
             partials[path].write_bytes(content)
+            _sync(partials[path])
         for path, copy in kept.items():
             shutil.copy2(path, copy)
         for path, partial in partials.items():
@@ -69,6 +74,24 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     finally:
         for left in (*partials.values(), *kept.values()):
             left.unlink(missing_ok=True)
+    for folder in {path.parent for path in contents}:
+        # The files are in place: that a file system cannot sync a folder does not make them missing.
+        with suppress(OSError):
+            _sync(folder)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """A name in the same folder that no other writer has: `tempfile` would make it unreadable for others."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.{ending}")
+
+
+def _sync(path: Path) -> None:
+    """Have what was written to a file, or renamed in a folder, reach the disk: a power cut then spares it."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _take_back(renamed: Iterable[Path], kept: Mapping[Path, Path]) -> None:

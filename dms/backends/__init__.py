@@ -18,56 +18,106 @@ Arrays = Mapping[str, "NDArray[Any]"]
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """A row of `BACKENDS`: what a runtime is called, its adapter, and what must be installed for it.
+    """A row of `BACKENDS`: all that others must know of a runtime; they derive their tables from it.
 
     `adapter` is `module:class`; the class takes (path, options) and is imported only when chosen. Any one of
-    the `packages` will do; `provider` is the execution provider that ONNX Runtime must have been built with.
-    One that `compiles` makes of a file what this device runs, and keeps it; `nvidia`: on a GPU of theirs.
+    the `packages` will do. `artefacts` maps a precision to the file that the runtime is given for it.
     """
 
     title: str
     adapter: str
     packages: tuple[str, ...]
+    artefacts: Mapping[str, str]
     extra: str = ""
     provider: str = ""
+    """The execution provider that ONNX Runtime must have been built with."""
+    float_precision: str = "fp32"
+    """The float precision it is fastest in: the gate's candidate beside INT8; `best` without a verdict."""
+    reads: str = ".onnx"
+    """Ending of the files in its format."""
+    emulated_on: str = ""
+    """The machine (`platform.machine`) on which it only imitates its hardware."""
     compiles: bool = False
+    """Makes of a file what this device runs, and keeps it."""
     nvidia: bool = False
+    """Runs on an NVIDIA GPU."""
+    tensorrt: bool = False
+    """Is TensorRT itself, by `trt_api`; what it compiles are `engines.plans`."""
 
+
+_FLOAT = {"fp32": "fp32", "fp16": "fp16"}
 
 BACKENDS = {
-    "ort": Runtime("ONNX Runtime", "dms.backends.ort:OrtBackend", ("onnxruntime",)),
+    "ort": Runtime(
+        "ONNX Runtime",
+        "dms.backends.ort:OrtBackend",
+        ("onnxruntime",),
+        {**_FLOAT, "int8": "cpu.int8"},
+    ),
     "ort-cuda": Runtime(
         "ONNX Runtime, CUDA",
         "dms.backends.ort:OrtCudaBackend",
         ("onnxruntime",),
-        "ort-gpu",
-        "CUDAExecutionProvider",
+        {**_FLOAT, "int8": "trt.int8"},
+        extra="ort-gpu",
+        provider="CUDAExecutionProvider",
+        float_precision="fp16",
         nvidia=True,
     ),
     "ort-tensorrt": Runtime(
         "ONNX Runtime, TensorRT",
         "dms.backends.ort:OrtTensorrtBackend",
         ("onnxruntime",),
-        "ort-gpu",
-        "TensorrtExecutionProvider",
+        {**_FLOAT, "int8": "trt.int8"},
+        extra="ort-gpu",
+        provider="TensorrtExecutionProvider",
+        float_precision="fp16",
         compiles=True,
         nvidia=True,
     ),
-    "openvino": Runtime("OpenVINO", "dms.backends.openvino:OpenVinoBackend", ("openvino",), "intel"),
-    "litert": Runtime("LiteRT", "dms.backends.litert:LiteRtBackend", ("ai_edge_litert",), "lite"),
+    "openvino": Runtime(
+        "OpenVINO",
+        "dms.backends.openvino:OpenVinoBackend",
+        ("openvino",),
+        {**_FLOAT, "int8": "trt.int8"},
+        extra="intel",
+        compiles=True,
+    ),
+    "litert": Runtime(
+        "LiteRT",
+        "dms.backends.litert:LiteRtBackend",
+        ("ai_edge_litert",),
+        {"fp32": "lite.fp32", "int8": "lite.int8"},
+        extra="lite",
+        reads=".tflite",
+    ),
     "qnn": Runtime(
-        "Qualcomm QNN", "dms.backends.qnn:QnnBackend", ("onnxruntime_qnn",), "qualcomm", compiles=True
+        "Qualcomm QNN",
+        "dms.backends.qnn:QnnBackend",
+        ("onnxruntime_qnn",),
+        {"fp16": "fp16", "int8": "qnn.int8"},
+        extra="qualcomm",
+        float_precision="fp16",
+        emulated_on="x86_64",
+        compiles=True,
     ),
     "trt": Runtime(
         "TensorRT",
         "dms.backends.trt:TrtBackend",
         ("tensorrt", "tensorrt_rtx"),
-        "jetson7",
+        {**_FLOAT, "int8": "trt.int8"},
+        extra="jetson7",
+        float_precision="fp16",
         compiles=True,
         nvidia=True,
+        tensorrt=True,
     ),
 }
-"""Name in the configuration → runtime. The one place where a runtime is registered."""
+"""Name in the configuration → runtime. The one place where a runtime is registered.
+
+ONNX Runtime computes `trt.int8` right, but slower than FP32; some versions of OpenVINO do not load
+`cpu.int8`, TensorRT never does; Hexagon computes no FP32.
+"""
 
 
 def _silent(step: str) -> None:
@@ -128,7 +178,7 @@ def installed(name: str) -> bool:
 
 def emulated(name: str) -> bool:
     """Whether the runtime called `name` only imitates its hardware here: its times then say nothing."""
-    return name == "qnn" and platform.machine() == "x86_64"
+    return BACKENDS[name].emulated_on == platform.machine()
 
 
 def open_backend(name: str, path: Path, options: Options | None = None) -> Backend:

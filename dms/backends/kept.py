@@ -6,6 +6,7 @@ import hashlib
 import logging
 from pathlib import Path
 
+from dms.engines.manifest import sha256
 from dms.errors import InputError
 from dms.files import write_bytes_atomically
 
@@ -27,8 +28,7 @@ class Kept:
 
     def __init__(self, folder: Path | None, engine: Path, *key: str) -> None:
         self._path = folder and folder / f"{engine.parent.name}.{engine.stem}.compiled"
-        self._key = b"" if folder is None else hashlib.sha256(engine.read_bytes()).digest()
-        self._key += "\n".join(key).encode()
+        self._key = b"" if folder is None else "\n".join((sha256(engine), *key)).encode()
 
     def read(self) -> bytes | None:
         """The compiled form; None where there is none of this key, or it is damaged."""

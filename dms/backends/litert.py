@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dms.backends import Arrays, Options, TensorSpec
+from dms.backends.packages import load
 from dms.backends.rows import free_batch, row_by_row
 from dms.errors import EngineError, EngineMismatch, EngineUnavailable
 
@@ -75,13 +76,7 @@ class LiteRtBackend:
 
 
 def _runtime() -> Any:
-    try:
-        from ai_edge_litert import interpreter
-    except ImportError as e:
-        raise EngineUnavailable(
-            "LiteRT is not installed; pip install 'dms[lite]', or choose the backend `ort`"
-        ) from e
-    return interpreter
+    return load("ai_edge_litert.interpreter", "LiteRT", "pip install 'dms[lite]'")
 
 
 def _delegate(runtime: Any, library: Path, model: Path) -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dms.backends import Arrays, Options, TensorSpec
 from dms.backends.kept import Kept
+from dms.backends.packages import load
 from dms.backends.rows import row_by_row
 from dms.errors import EngineError, EngineMismatch, EngineUnavailable
 
@@ -28,13 +29,14 @@ class OpenVinoBackend:
 
     Raises:
         EngineMismatch: OpenVINO cannot read the file; the text names operators that it lacks.
-        EngineUnavailable: OpenVINO is not installed.
+        EngineUnavailable: OpenVINO is not installed, or cannot work on this processor.
     """
 
     def __init__(self, path: Path, options: Options) -> None:
-        core = _core()
+        core, here = _core()
         try:
-            compiled = _compiled(core, path, options)
+            compiled = _compiled(core, here, path, options)
+            self._request: Any = compiled.create_infer_request()
         except RuntimeError as e:
             first = str(e).strip().splitlines()[-1]
             raise EngineMismatch(
@@ -42,7 +44,6 @@ class OpenVinoBackend:
             ) from e
         self.inputs = _specs(compiled.inputs)
         self.outputs = _specs(compiled.outputs)
-        self._request: Any = compiled.create_infer_request()
         self._try_out(path)
 
     def _try_out(self, path: Path) -> None:
@@ -76,17 +77,21 @@ class OpenVinoBackend:
         self._request = None
 
 
-def _core() -> Any:
+def _core() -> tuple[Any, tuple[str, str]]:
+    """OpenVINO, and what all that it compiles is for: its version and the processor."""
+    openvino = load("openvino", "OpenVINO", "pip install 'dms[intel]'")
     try:
-        import openvino
-    except ImportError as e:
+        core = openvino.Core()
+        version = core.get_versions("CPU")["CPU"].build_number
+        return core, (version, core.get_property("CPU", "FULL_DEVICE_NAME"))
+    except RuntimeError as e:
         raise EngineUnavailable(
-            "OpenVINO is not installed; pip install 'dms[intel]', or choose the backend `ort`"
+            f"OpenVINO has nothing for this processor ({' '.join(str(e).split())}); pip install "
+            "--force-reinstall openvino, or choose the backend `ort`"
         ) from e
-    return openvino.Core()
 
 
-def _compiled(core: Any, path: Path, options: Options) -> Any:
+def _compiled(core: Any, here: tuple[str, str], path: Path, options: Options) -> Any:
     """The file, ready to run: as it was kept, or compiled."""
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
@@ -96,17 +101,16 @@ def _compiled(core: Any, path: Path, options: Options) -> Any:
         "ENABLE_CPU_PINNING": "NO",
         "INFERENCE_PRECISION_HINT": "f32",  # else some processors compute in BF16, and others do not
     }
-    device = core.get_property("CPU", "FULL_DEVICE_NAME")
-    version = core.get_versions("CPU")["CPU"].build_number
     folder = options.cache and options.cache / "openvino"
     # OpenVINO's own CACHE_DIR runs a file of which the middle was overwritten, and answers wrongly.
-    kept = Kept(folder, path, version, device, str(settings))
+    kept = Kept(folder, path, *here, str(settings))
     compiled = kept.read()
     if compiled is not None:
         try:
             return core.import_model(BytesIO(compiled), "CPU", settings)
         except RuntimeError as e:
             log.warning("OpenVINO refuses what it compiled of %s (%s); compiling anew", path, e)
+    options.told(f"compiling {path.parent.name}/{path.name} for this processor")
     model = core.read_model(str(path))
     model.reshape({port: [1, *list(port.get_partial_shape())[1:]] for port in model.inputs})
     made = core.compile_model(model, "CPU", settings)

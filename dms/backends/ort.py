@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -16,23 +16,21 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from dms.backends import Arrays, Options, TensorSpec
 from dms.backends.rows import free_batch, row_by_row
+from dms.engines.manifest import sha256
 from dms.errors import EngineError, EngineMismatch, EngineUnavailable
 
 log = logging.getLogger(__name__)
 
-# ONNX Runtime's exceptions share no base but Exception.
 _NO_MODEL = (
     ort_errors.InvalidGraph,
     ort_errors.InvalidProtobuf,
     ort_errors.NoSuchFile,
 )
-ORT_ERRORS = (
-    *_NO_MODEL,
-    ort_errors.EPFail,
-    ort_errors.Fail,
-    ort_errors.InvalidArgument,
-    ort_errors.NotImplemented,
-    ort_errors.RuntimeException,
+# ONNX Runtime's exceptions share no base but Exception, and newer versions have more of them.
+ORT_ERRORS: tuple[type[Exception], ...] = (
+    RuntimeError,  # what its libraries throw beside
+    ValueError,  # what its Python part raises
+    *(kind for kind in vars(ort_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)),
 )
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(float16)": "float16"}
 _SHOWN = 3
@@ -79,7 +77,7 @@ class OrtBackend:
             raise EngineError("the engine was closed; open it again before use")
         try:
             results = self._session.run(self._names, dict(feeds))
-        except (*ORT_ERRORS, ValueError) as e:
+        except ORT_ERRORS as e:
             raise EngineError(f"ONNX Runtime failed: {e}") from e
         return dict(zip(self._names, results, strict=True))
 
@@ -172,8 +170,7 @@ class OrtTensorrtBackend(_GpuBackend):
     library = "libonnxruntime_providers_tensorrt.so"
 
     def _load(self) -> None:
-        with suppress(ImportError):  # from the system, it is on the loader's path; the wheel's is not
-            import_module("tensorrt")
+        _tensorrt_version()  # from the system, it is on the loader's path; the wheel's is not
         super()._load()
 
     def _settings(self, path: Path, options: Options) -> dict[str, str]:
@@ -181,13 +178,10 @@ class OrtTensorrtBackend(_GpuBackend):
         # The provider builds networks without strong types: TensorRT must be told what it may compute in.
         settings["trt_fp16_enable"] = str(".fp16." in path.name)
         settings["trt_int8_enable"] = str(".int8." in path.name)
-        if options.cache is None:
-            return settings
-        folder = options.cache / "ort-tensorrt"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as e:
-            log.warning("TensorRT's plans cannot be kept, so every start builds them again: %s", e)
+        folder = options.cache and _folder_for_plans(options.cache, path)
+        if folder is None or not any(folder.glob("*.engine")):
+            options.told(f"building {path.parent.name}/{path.name} with TensorRT, which may take minutes")
+        if folder is None:
             return settings
         return settings | {
             "trt_engine_cache_enable": "True",
@@ -195,6 +189,29 @@ class OrtTensorrtBackend(_GpuBackend):
             "trt_timing_cache_enable": "True",
             "trt_timing_cache_path": str(folder),
         }
+
+
+def _folder_for_plans(cache: Path, path: Path) -> Path | None:
+    """Where ONNX Runtime keeps the plans of a file; None where nothing can be kept.
+
+    One folder a file and version: the provider tells its plans apart by names in the graph, not by weights.
+    """
+    name = f"{path.parent.name}.{path.stem}-{sha256(path):.12}-{ort.__version__}-{_tensorrt_version()}"
+    folder = cache / "ort-tensorrt" / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        log.warning("TensorRT's plans cannot be kept, so every start builds them again: %s", e)
+        return None
+    return folder
+
+
+def _tensorrt_version() -> str:
+    """Of the Python package, which this loads; the system's own may have none."""
+    try:
+        return str(import_module("tensorrt").__version__)
+    except (ImportError, OSError):  # OSError: the package is here, its libraries are not
+        return "system"
 
 
 def cpu_session(path: Path, threads: int = 1) -> ort.InferenceSession:
@@ -235,8 +252,8 @@ def refusals_named(
         yield
     except _NO_MODEL as e:
         raise EngineMismatch(f"{path}: ONNX Runtime cannot load it ({e}); restore the engine file") from e
-    except (*ORT_ERRORS, RuntimeError) as e:
-        why = _why_not(path, make_options(), provider, **arguments) or str(e)
+    except ORT_ERRORS as e:
+        why = _why_not(path, make_options, provider, **arguments) or str(e)
         raise EngineUnavailable(
             f"{path}: ONNX Runtime's provider {provider} cannot run it whole: {why}; choose another "
             "precision, or the backend `ort`"
@@ -248,12 +265,15 @@ def _one_row(options: ort.SessionOptions) -> ort.SessionOptions:
     return options
 
 
-def _why_not(path: Path, options: ort.SessionOptions, provider: str, **arguments: Any) -> str:
+def _why_not(
+    path: Path, make_options: Callable[[], ort.SessionOptions], provider: str, **arguments: Any
+) -> str:
     """What a provider leaves to the processor where it may; empty where that tells nothing."""
-    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     try:
-        session = ort.InferenceSession(str(path), _one_row(options), enable_fallback=False, **arguments)
-    except (*ORT_ERRORS, RuntimeError) as e:
+        options = _one_row(make_options())
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        session = ort.InferenceSession(str(path), options, enable_fallback=False, **arguments)
+    except ORT_ERRORS as e:
         return str(e)
     if provider not in session.get_providers():
         return "there is no device for it, or the device's driver is too old"

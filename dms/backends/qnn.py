@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import platform
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +12,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from dms.backends import Options
+from dms.backends import Options, emulated
 from dms.backends.kept import Kept
 from dms.backends.ort import (
     ORT_ERRORS,
@@ -24,6 +22,7 @@ from dms.backends.ort import (
     session_options,
     whole_options,
 )
+from dms.backends.packages import load
 from dms.errors import EngineUnavailable
 
 log = logging.getLogger(__name__)
@@ -53,7 +52,7 @@ class QnnBackend(OneRowBackend):
     def _opened(self, path: Path, options: Options) -> ort.InferenceSession:
         plugin = _plugin()
         settings = {"backend_path": plugin.get_qnn_htp_path()}
-        if platform.machine() == "x86_64":
+        if emulated("qnn"):
             settings["soc_model"] = self.emulated_soc
         devices = _devices(plugin)
 
@@ -79,13 +78,8 @@ class QnnBackend(OneRowBackend):
 
 
 def _plugin() -> ModuleType:
-    try:
-        return import_module("onnxruntime_qnn")
-    except ImportError as e:
-        raise EngineUnavailable(
-            "the QNN plug-in of ONNX Runtime is not installed; pip install 'dms[qualcomm]' (Python 3.11 or "
-            "newer: there is none for 3.10), or choose the backend `ort`"
-        ) from e
+    install = "pip install 'dms[qualcomm]' (Python 3.11 or newer: there is none for 3.10)"
+    return load("onnxruntime_qnn", "the QNN plug-in of ONNX Runtime", install)
 
 
 def _devices(plugin: ModuleType) -> list[Any]:
@@ -134,10 +128,17 @@ def _loaded(compiled: bytes, path: Path, make_options: MakeOptions) -> ort.Infer
 def _check_answers(session: ort.InferenceSession, path: Path) -> None:
     """Compare with the processor: QNN 2.7 takes each pixel for 0 or 1 where a file casts bytes to FP32."""
     one, other = (_picture(session, seed) for seed in (0, 1))
-    here, there = session.run(None, {"image": one}), cpu_session(path)
-    right, elsewhere = there.run(None, {"image": one}), there.run(None, {"image": other})
+    there = cpu_session(path)
+    runs = ((session, one), (there, one), (there, other))
+    try:
+        here, right, elsewhere = (who.run(None, {"image": picture}) for who, picture in runs)
+    except ORT_ERRORS as e:
+        raise EngineUnavailable(
+            f"{path}: the first run on QNN, or beside it on the processor, failed: {e}; choose another "
+            "precision, or the backend `ort`"
+        ) from e
     apart = float(np.mean([_far(*answers) for answers in zip(here, right, elsewhere, strict=True)]))
-    if apart > FARTHEST:
+    if not apart <= FARTHEST:  # so that NaN is refused as well
         raise EngineUnavailable(
             f"{path}: QNN does not compute what ONNX Runtime does on the processor (its answers lie "
             f"{apart:.1f} times as far off as those to another picture, {FARTHEST} is borne); choose the "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,14 @@ from dms.backends.cuda.runtime import Device, DeviceInfo
 from dms.backends.trt_api import TensorRt, created, load_tensorrt, new_logger
 from dms.backends.trt_build import BuildOptions, build_plan
 from dms.control.sensors import Sensors
+from dms.engines.manifest import sha256
 from dms.engines.plans import Built, PlanKey, Plans
 from dms.errors import EngineError, EngineMissing, EngineUnavailable
 
 _DTYPES = {"FLOAT": "float32", "HALF": "float16", "UINT8": "uint8", "INT8": "int8", "INT32": "int32"}
 """Of our own: TensorRT's `nptype` fails with a NumPy newer than it knows."""
+
+DRIVER = Path("/sys/module/nvidia/version")
 
 
 class TrtBackend:
@@ -36,7 +38,7 @@ class TrtBackend:
         gpu = Device().info
         api = load_tensorrt()
         building = BuildOptions(max_batch=options.max_batch)
-        self.device = open_engine(api, path, plan_key(api, path, gpu, building), building, options)
+        self.device = load_or_build(api, path, plan_key(api, path, gpu, building), building, options)
         self._runner = DeviceRunner(self.device, options.max_batch)
         self.inputs, self.outputs = self.device.inputs, self.device.outputs
 
@@ -49,7 +51,7 @@ class TrtBackend:
         self._runner.close()
 
 
-def open_engine(
+def load_or_build(
     api: TensorRt, path: Path, key: PlanKey, building: BuildOptions, options: Options
 ) -> TrtEngine:
     """The engine of `path`, from the plan kept for `key` or from a new one.
@@ -81,13 +83,17 @@ def plan_key(api: TensorRt, path: Path, gpu: DeviceInfo, building: BuildOptions)
     Raises:
         EngineMissing: there is no such file.
     """
+    try:
+        onnx_sha256 = sha256(path)
+    except OSError as error:
+        raise EngineMissing(f"no readable model at {path} ({error.strerror})") from error
     sensors = Sensors()
     return PlanKey(
-        onnx_sha256=_sha256(path),
+        onnx_sha256=onnx_sha256,
         flavour=api.flavour,
         version=api.version,
-        cuda=gpu.runtime,
-        driver=gpu.driver,
+        cuda=gpu.driver,
+        driver=driver_version(),
         gpu=gpu.name,
         compute_capability=gpu.capability,
         multiprocessors=gpu.multiprocessors,
@@ -95,6 +101,14 @@ def plan_key(api: TensorRt, path: Path, gpu: DeviceInfo, building: BuildOptions)
         power_mode=sensors.power_mode(),
         options=building.as_key(),
     )
+
+
+def driver_version(told_in: Path = DRIVER) -> str | None:
+    """The driver's own version, as its kernel module tells; None where that has another name, or none."""
+    try:
+        return told_in.read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeError):
+        return None
 
 
 def plan_name(path: Path, max_batch: int) -> str:
@@ -170,10 +184,3 @@ def _specs(api: TensorRt, name: str, engine: Any) -> tuple[dict[str, TensorSpec]
         shape = tuple(None if side < 0 else side for side in engine.get_tensor_shape(tensor))
         sides[engine.get_tensor_mode(tensor)][tensor] = TensorSpec(tensor, shape, _DTYPES[dtype])
     return sides[modes.INPUT], sides[modes.OUTPUT]
-
-
-def _sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise EngineMissing(f"no readable model at {path} ({error.strerror})") from error

@@ -85,18 +85,19 @@ class _Job:
 
     def run_either_way(self, told: Told) -> Built:
         """Types as the file has them; where that fails and the builder can choose, as it chooses."""
+        logger = new_logger(self.api)
+        builder = created(self.api, self.api.module.Builder, logger)
         try:
-            return self.run(strongly_typed=True)
+            return self.run(builder, logger, strongly_typed=True)
         except EngineUnavailable as error:
-            if not hasattr(self.api.module.BuilderFlag, "INT8"):
+            if self.monitor.cancelled or not hasattr(self.api.module.BuilderFlag, "INT8"):
                 raise
             told(f"{self.path.name}: {error}; trying again with types chosen by {self.api}")
-            return self.run(strongly_typed=False)
+            logger.errors.clear()
+            return self.run(builder, logger, strongly_typed=False)
 
-    def run(self, *, strongly_typed: bool) -> Built:
+    def run(self, builder: Any, logger: Any, *, strongly_typed: bool) -> Built:
         trt = self.api.module
-        logger = new_logger(self.api)
-        builder = created(self.api, trt.Builder, logger)
         strong = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
         network = builder.create_network(strong if strongly_typed else 0)
         parser = trt.OnnxParser(network, logger)  # owns the weights, so it must live until the plan is built

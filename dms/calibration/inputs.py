@@ -1,12 +1,26 @@
-"""What an engine gets from a set of calibration pictures."""
+"""What an engine gets from pictures to calibrate with."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 
 from dms.errors import InputError
 from dms.evaluation.inputs import Images, crop_inputs, frame_inputs
-from dms.evaluation.pack import Pack
+from dms.evaluation.inputs import calibration_inputs as of_a_pack
+from dms.evaluation.pack import TABLES, Pack
+
+
+def inputs_of(net: str, pack: Pack, folder: Path, most: int) -> Images:
+    """At most `most` inputs (n, 1, height, width) of the pictures in `folder`, opened as `pack`.
+
+    Of a pack only what is trained on, so that held-out people stay unseen; of a calibration set all.
+
+    Raises:
+        InputError: no picture shows what this engine looks at.
+    """
+    return of_a_pack(net, pack, most) if (folder / TABLES).is_file() else calibration_inputs(net, pack, most)
 
 
 def calibration_inputs(net: str, pack: Pack, most: int | None = None) -> Images:

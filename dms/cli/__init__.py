@@ -40,11 +40,14 @@ Examples:
 \b
 Exit codes:
   0    all well; `run` also when told to stop by SIGTERM
-  1    a check of `doctor` failed, `bench --compare` found a row too slow, or a fault inside dms
+  1    a check of `doctor` or `calibrate check` failed, `bench --compare` found a row too slow,
+       `bench` could time nothing, or a fault inside dms
   2    the command line or the configuration is wrong
   3    a file given is missing, unreadable or malformed
   4    the frame source cannot be opened or is lost
-  5    an engine file is missing, changed or of another net
+  5    an engine file is missing, changed or of another net; a runtime, or the extra that brings
+       it, is missing or has no file of the precision asked for; no file passed the gate, or one
+       failed `engines verify`
   6    a sink cannot be set up
   130  interrupted (Ctrl-C), after a clean end; `analyze` has then judged a part, and says so
   143  `analyze` or `simulate` told to stop by SIGTERM, after a clean end

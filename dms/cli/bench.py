@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from dms.cli.engine_options import engines_in, engines_option
 from dms.engines.contract import CONTRACTS
@@ -40,6 +41,17 @@ def _runtimes(ctx: click.Context, param: click.Parameter, given: Sequence[str]) 
     return list(given) or [name for name in BACKENDS if installed(name)]
 
 
+def _precisions(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> Sequence[str]:
+    """The precisions given: as in a configuration, or the name of a file."""
+    from dms.engines.manifest import ARTEFACTS, PRECISIONS
+
+    known = list(dict.fromkeys([*(name for forms in ARTEFACTS.values() for name in forms), *PRECISIONS]))
+    for name in given:
+        if name not in known:
+            raise click.BadParameter(f"no precision {name!r}; there are {', '.join(known)}")
+    return given
+
+
 def _sizes(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> list[tuple[int, int]]:
     """Width and height of every size given."""
     found = []
@@ -63,8 +75,9 @@ def _sizes(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> 
 @click.option(
     "--precision",
     "precisions",
-    multiple=True,
     metavar="NAME",
+    callback=_precisions,
+    multiple=True,
     help="Only fp32, fp16, int8, or a file such as trt.int8; may be repeated.",
 )
 @click.option(
@@ -123,17 +136,21 @@ def bench(
     """Measure speed and memory of every precision on every platform.
 
     Load, pre-processing, inference and post-processing of a frame, paced and unpaced; processor, power and
-    accuracy beside them. What cannot run here is named with the reason.
+    accuracy beside them. What cannot run here is named with the reason; exit code 1 when nothing could.
     """
     if fail_above is not None and compare is None:
         raise click.UsageError("--fail-above judges a comparison: give --compare A B")
     if compare:
+        _refuse_beside_compare(ctx)
         ctx.exit(_compare(*compare, fail_above))
+    from dms import pictures
     from dms.files import require_folder, write_atomically
     from dms.tools import bench_plot, bench_text
 
     for path in filter(None, (json_path, markdown_path, plot)):
         require_folder(path)
+    if plot:
+        pictures.figure(1, 1)  # fails here, before the long work, where matplotlib is missing
     page = bench_text.open_page(markdown_path) if markdown_path else ""
     report = _measured(runtimes, precisions, nets, sizes, seconds, engines_in(folder))
     click.echo(bench_text.text(report))
@@ -141,8 +158,23 @@ def bench(
         write_atomically(json_path, report.model_dump_json(indent=2) + "\n")
     if markdown_path:
         write_atomically(markdown_path, bench_text.put_into(page, report))
+    if not any(row.figures for row in report.rows):
+        click.echo("nothing could be measured" + (f": {plot} is not drawn" if plot else ""), err=True)
+        ctx.exit(FAILED)
     if plot:
         bench_plot.draw(report, plot)
+
+
+def _refuse_beside_compare(ctx: click.Context) -> None:
+    """A comparison measures nothing: what would measure, or keep a report, was given by mistake."""
+    given = [
+        param.opts[0]
+        for param in ctx.command.params
+        if ctx.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
+        and param.name not in ("compare", "fail_above")
+    ]
+    if given:
+        raise click.UsageError(f"--compare only compares: give {', '.join(given)} to the run that measures")
 
 
 def _measured(

@@ -110,10 +110,10 @@ def _built_ahead(config: EnginesConfig, wanted: Sequence[str], targets: Sequence
     """Prove that TensorRT takes every file; the exit code."""
     from dataclasses import asdict
 
-    from dms.engines.ahead import ahead_table, build_ahead
+    from dms.engines.ahead import MAX_BATCH, ahead_table, build_ahead
     from dms.engines.opening import folder_of
 
-    builds = list(build_ahead(folder_of(config), wanted, targets))
+    builds = list(build_ahead(folder_of(config), wanted, targets, max(config.max_batch, MAX_BATCH)))
     click.echo(to_json([asdict(b) for b in builds]) if quiet else ahead_table(builds))
     return EngineUnavailable.exit_code if any(b.refused for b in builds) else 0
 
@@ -160,7 +160,9 @@ def _text(verdict: Verdict) -> str:
     """A verdict for a terminal."""
     where = verdict.conditions
     threads = f"{where.threads} thread{'s' if where.threads > 1 else ''}"
-    place = ", ".join(filter(None, (where.gpu or where.device, where.power_mode, where.runtime, threads)))
+    batch = f"batch of {where.max_batch}" if where.max_batch > 1 else ""
+    told = (where.gpu or where.device, where.power_mode, where.runtime, threads, batch)
+    place = ", ".join(filter(None, told))
     lines = [f"{verdict.net} on {BACKENDS[verdict.runtime].title}: {place}; on {verdict.data}"]
     for candidate in verdict.candidates:
         name, figures = f"  {candidate.artefact:<9}", candidate.figures

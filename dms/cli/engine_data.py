@@ -46,12 +46,10 @@ def trained_sets(pack: Pack, net: str) -> list[str]:
 
 
 def engine_inputs(net: str, pack: Pack, data: Path, most: int) -> Images:
-    """Of a pack what is trained on, so that held-out people stay unseen; of a calibration set all."""
-    from dms.calibration.inputs import calibration_inputs as of_a_set
-    from dms.evaluation.inputs import calibration_inputs as of_a_pack
-    from dms.evaluation.pack import TABLES
+    """See `dms.calibration.inputs.inputs_of`."""
+    from dms.calibration.inputs import inputs_of
 
-    return of_a_pack(net, pack, most) if (data / TABLES).is_file() else of_a_set(net, pack, most)
+    return inputs_of(net, pack, data, most)
 
 
 def make_task(net: str, pack: Pack) -> Task:

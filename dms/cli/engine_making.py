@@ -119,7 +119,7 @@ def quantize(
     most: int,
     folder: Path | None,
 ) -> None:
-    """Find activation ranges and write both INT8 files from them.
+    """Find activation ranges and write the three INT8 files (cpu, trt, qnn) from them.
 
     Parts that `sensitivity` found too dear stay in floating point; before a sweep, the heads do. A labelled
     folder is examined as by `dms calibrate check`; one-sided pictures are refused.

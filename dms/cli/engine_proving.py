@@ -37,6 +37,13 @@ class _Result:
     def passed(self) -> bool:
         return all(found.passed for by_runtime in self.proved.values() for found in by_runtime.values())
 
+    def texts(self, net: str) -> list[str]:
+        """The proofs and times of a net for a terminal."""
+        from dms.engines import verify as proving
+
+        told = [proving.text(net, name, proved) for name, proved in self.proved[net].items()]
+        return told + ([proving.speeds_text(self.speeds_ms[net])] if net in self.speeds_ms else [])
+
     def to_dict(self) -> dict[str, Any]:
         from dms.engines.verify import speeds_to_dict, to_dict
 
@@ -88,8 +95,9 @@ def verify(
     """Prove every file against FP32: errors of its outputs, and the task's metric before and after.
 
     Checks hashes, inputs and outputs on the way; changes no file without --record. Ends with exit code 5 when
-    a file loses more than the limit. With several runtimes it closes with a table of how far they agree; a
-    runtime whose hardware is not here is then passed over, and told.
+    a file loses more than the limit, or a runtime refuses a file that it is given. With several runtimes it
+    closes with a table of how far they agree; with --all, a runtime that can run nothing here is passed over,
+    and told.
     """
     from dms.engines import verify as proving
 
@@ -103,17 +111,13 @@ def verify(
         place = engines_in(folder) / name
         inputs, task = engine_inputs(name, pack, source, PROOF_INPUTS), make_task(name, pack)
         _prove(name, proving.Prover(place, inputs, task, found.data, limit), chosen, everywhere, found)
-        for backend, proved in found.proved[name].items():
-            say(proving.text(name, backend, proved))
         if measure:
             found.speeds_ms[name] = _speeds(name, place)
-            say(proving.speeds_text(found.speeds_ms[name]))
+        for told in found.texts(name):
+            say(told)
         if record:
             proving.record(place, found.proved[name], found.speeds_ms.get(name))
-    if as_json:
-        click.echo(to_json(found.to_dict()))
-    elif len(chosen) > 1:
-        _tell_agreement(found)
+    _tell(found, as_json, len(chosen) > 1)
     if not found.passed:
         ctx.exit(5)
 
@@ -139,6 +143,14 @@ def _speeds(net: str, place: Path) -> Speeds:
     with steps(f"{net}: speed") as told:
         told("all files in turn")
         return speed_ms(net, place, load_manifest(place).files, runtimes())
+
+
+def _tell(found: _Result, as_json: bool, several: bool) -> None:
+    """What closes the command: all of it as JSON, or how far several runtimes agree."""
+    if as_json:
+        click.echo(to_json(found.to_dict()))
+    elif several:
+        _tell_agreement(found)
 
 
 def _tell_agreement(found: _Result) -> None:

@@ -15,7 +15,7 @@ ORDER = """\b
 From a trained net to what ships, in order:
   export       TRAINED/<net>/model.onnx -> model.onnx (FP32), model.fp16.onnx; simplified
   sensitivity  which parts of the net bear INT8, by the task's own metric
-  quantize     ranges.json -> model.trt.int8.onnx and model.cpu.int8.onnx
+  quantize     ranges.json -> model.cpu.int8.onnx, model.trt.int8.onnx, model.qnn.int8.onnx
   verify       every file against FP32, on one runtime or on all; fails when one loses too much
   list         the table of all files
   build        on the device: compile ahead; with --gate choose the precision that is best there

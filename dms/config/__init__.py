@@ -45,7 +45,8 @@ class EngineConfig(Section):
 
     precision: Precision = "int8"
     """Which artefact runs; `int8` is the INT8 form made for the backend, `best` what
-    `dms engines build --gate` chose on this device (int8 where it was never asked)."""
+    `dms engines build --gate` chose on this device (until it has, and after a change of the device, fp16 on
+    GPUs and Hexagon, fp32 on processors)."""
     backend: Runtime = "ort"
     """Which runtime runs it; docs/platforms tells what each needs and how fast it is."""
     threads: int = Field(1, ge=1, le=16)
@@ -64,6 +65,9 @@ class EnginesConfig(Section):
     service's."""
     fallback: Runtime | None = "ort"
     """Which runtime runs an engine that its own cannot run here, which is told aloud; null: do not start."""
+    max_batch: int = Field(1, ge=1, le=64)
+    """The most pictures one call brings: several cameras or a folder in one go. TensorRT's plans are built
+    for it; the other runtimes take any number."""
     face: EngineConfig = EngineConfig()
     eyes: EngineConfig = EngineConfig()
     fatigue: EngineConfig = EngineConfig()

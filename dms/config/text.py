@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from typing import Any, Literal, cast, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic.fields import FieldInfo
@@ -135,12 +135,17 @@ def _leaves(model: type[Section], path: KeyPath) -> Iterator[KeyPath]:
 
 def _type_text(field: FieldInfo) -> str:
     kind = field.annotation
-    if get_origin(kind) is Literal:
-        return " or ".join(str(value) for value in get_args(kind))
-    kinds = get_args(kind) or (kind,)
-    text = " or ".join(_TYPES.get(k, str(k)) for k in cast("tuple[type, ...]", kinds) if k is not type(None))
+    kinds = (kind,) if get_origin(kind) is Literal else get_args(kind) or (kind,)
+    text = " or ".join(_kind_text(k) for k in kinds if k is not type(None))
     pattern = next((m.pattern for m in field.metadata if getattr(m, "pattern", None)), None)
     return text + (f" matching {pattern}" if pattern else "") + (" or null" if type(None) in kinds else "")
+
+
+def _kind_text(kind: Any) -> str:
+    """One of the types that a key may have."""
+    if get_origin(kind) is Literal:
+        return " or ".join(str(value) for value in get_args(kind))
+    return _TYPES.get(kind, str(kind))
 
 
 def _range_text(field: FieldInfo) -> str:

@@ -6,6 +6,7 @@ The names are those of JetPack 6 and 7 on the Orin; a PC has some of them.
 
 from __future__ import annotations
 
+import platform
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,13 +26,15 @@ GPU_LOADS = (
 PROCESSOR_CHIPS = ("coretemp", "k10temp")
 NVPMODEL = "usr/sbin/nvpmodel"
 NVPMODEL_TIMEOUT_S = 5.0
+"""A guess: no board that is busy with its start was timed."""
 
 
 class Sensors:
-    """The readings of the machine whose file system begins at `root`."""
+    """The readings of the machine whose file system begins at `root`; tools are waited for `patience_s`."""
 
-    def __init__(self, root: Path = Path("/")) -> None:
+    def __init__(self, root: Path = Path("/"), patience_s: float = NVPMODEL_TIMEOUT_S) -> None:
         self._root = root
+        self._patience_s = patience_s
 
     def temperatures_c(self) -> dict[str, float | None]:
         """Celsius by zone: thermal zones, and on a PC the processor's own sensor."""
@@ -92,13 +95,15 @@ class Sensors:
         return tuple(name for name, state in known.items() if state > 0) if known else None
 
     def power_mode(self) -> str | None:
-        """The nvpmodel mode, for instance `MAXN_SUPER`; starts a process, so ask once."""
-        command = [str(self._root / NVPMODEL), "-q"]
-        try:
-            answer = subprocess.run(command, capture_output=True, timeout=NVPMODEL_TIMEOUT_S, check=True)
-        except (OSError, subprocess.SubprocessError):
-            return None
-        for line in answer.stdout.decode(errors="replace").splitlines():
+        """The nvpmodel mode, for instance `MAXN_SUPER`; starts a process, so ask once.
+
+        None where it is no Jetson, and on one (`l4t` is known) where the mode cannot be read. A tool that is
+        too slow is asked a second time.
+        """
+        answer = self._nvpmodel()
+        if answer is None:
+            answer = self._nvpmodel() or ""
+        for line in answer.splitlines():
             name, _, mode = line.partition(":")
             if name.strip() == "NV Power Mode" and mode.strip():
                 return mode.strip()
@@ -115,6 +120,17 @@ class Sensors:
         revision = words[words.index("REVISION:") + 1 :] if "REVISION:" in words else []
         return f"{major}.{revision[0]}" if major and revision else None
 
+    def _nvpmodel(self) -> str | None:
+        """What the tool answers, empty where it fails; None where it is too slow."""
+        command = [str(self._root / NVPMODEL), "-q"]
+        try:
+            answer = subprocess.run(command, capture_output=True, timeout=self._patience_s, check=True)
+        except subprocess.TimeoutExpired:
+            return None
+        except (OSError, subprocess.SubprocessError):
+            return ""
+        return answer.stdout.decode(errors="replace")
+
     def _all(self, pattern: str) -> Iterator[Path]:
         return iter(sorted(self._root.glob(pattern)))
 
@@ -124,6 +140,13 @@ class Sensors:
     def _gpus(self) -> Iterator[Path]:
         nodes = self._all("sys/class/devfreq/*")
         return (node for node in nodes if _text(node / "device/of_node/name") in GPU_NODES)
+
+
+def processor(root: Path = Path("/")) -> str:
+    """The processor's name, as Linux tells it; where it does not, its kind, such as `aarch64`."""
+    lines = (_text(root / "proc/cpuinfo") or "").splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def _holds_clocks(device: str) -> bool:

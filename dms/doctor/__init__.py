@@ -37,10 +37,10 @@ def examine(load: Callable[[], Config], machine: Machine | None = None) -> list[
 def _engines(config: EnginesConfig) -> Iterator[Check]:
     yield from artefacts.checks(config)
     yield from fitting.checks(config)
-    kept = list(plans.checks(config))
-    yield from kept
+    kept = plans.checks(config)
+    yield from kept.values()
     # To open an engine without its plan is to build it, for minutes: that is no examination.
-    unbuilt = [check.name.removeprefix("plan ") for check in kept if check.grade is not Grade.OK]
+    unbuilt = [net for net, check in kept.items() if check.grade is not Grade.OK]
     yield from opening.checks(config, leave_out=unbuilt)
 
 

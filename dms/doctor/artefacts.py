@@ -15,7 +15,7 @@ from dms.doctor.check import Check, Grade, fail, ok, warn
 from dms.engines.contract import CONTRACTS
 from dms.engines.gate import load_verdict
 from dms.engines.limits import LEAST_IMAGES
-from dms.engines.manifest import LITE, Manifest, load_manifest, sha256
+from dms.engines.manifest import Manifest, load_manifest, sha256
 from dms.engines.opening import artefact_for, cache_of, folder_of, options_of
 from dms.engines.table import RANGES
 from dms.errors import EngineError
@@ -51,8 +51,8 @@ def files(note: Manifest) -> Check:
 def simplified(note: Manifest) -> Check:
     """Was the graph freed of what an exporter leaves."""
     idle = 0
-    for precision, file in note.files.items():
-        if precision.startswith(LITE):
+    for file in note.files.values():
+        if not file.path.endswith(".onnx"):
             continue
         try:
             found = graph.operations(note.folder / file.path)

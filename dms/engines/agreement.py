@@ -14,7 +14,8 @@ Found = Mapping[str, Mapping[str, Verified]]
 """What was proved, by net and runtime."""
 EXPLAINED = """\
 In each cell: how far the outputs of a file lie from FP32 on ONNX Runtime, in percent of their spread (mean
-over the pictures, of the output that is furthest off), and the points lost in the gate's metric."""
+over the pictures, of the output that is furthest off), and the points lost in the gate's metric. Skipped is
+what a runtime does not load and is never given, REFUSED what it should run and does not load."""
 
 
 STILL = 1e-4
@@ -50,7 +51,7 @@ def table(found: Found, runtimes: Sequence[str]) -> list[list[str]]:
     """Header and rows: engine, file, then a cell for each runtime; a dash where it does not read the file."""
     rows = [["engine", "file", *(BACKENDS[name].title for name in runtimes)]]
     for net, by_runtime in found.items():
-        files = dict.fromkeys(p for v in by_runtime.values() for p in (*v.proofs, *v.skipped))
+        files = dict.fromkeys(p for v in by_runtime.values() for p in (*v.proofs, *v.skipped, *v.refused))
         for precision in sorted(files, key=PRECISIONS.index):
             rows.append([net, precision, *(_cell(by_runtime.get(name), precision) for name in runtimes)])
     return rows
@@ -59,8 +60,10 @@ def table(found: Found, runtimes: Sequence[str]) -> list[list[str]]:
 def _cell(found: Verified | None, precision: str) -> str:
     if found is None:
         return "–"
+    if precision in found.refused:
+        return "REFUSED"
     if precision in found.skipped:
-        return "refused"
+        return "skipped"
     proof = found.proofs.get(precision)
     if proof is None:
         return "–"

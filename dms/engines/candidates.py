@@ -19,8 +19,6 @@ from dms.engines.running import Task, over_batches
 from dms.engines.timing import Times, quartiles_ms, times_ms
 from dms.errors import EngineError, EngineUnavailable
 
-FLOATS = {"ort-cuda": "fp16", "ort-tensorrt": "fp16", "qnn": "fp16", "trt": "fp16"}
-"""The float precision that a runtime is fastest in; all others: `fp32`."""
 NOISE = 1.02
 """INT8 must be this many times as fast in three turns of four. Two sessions of the very same file differed by
 0.7 % at most, in the median (122 pairs of sessions; ONNX Runtime and OpenVINO, all nets)."""
@@ -37,7 +35,7 @@ class Judge:
 
 def precisions(runtime: str) -> tuple[str, str]:
     """The two candidates on a runtime: float, then INT8."""
-    return FLOATS.get(runtime, "fp32"), "int8"
+    return BACKENDS[runtime].float_precision, "int8"
 
 
 def run_gate(note: Manifest, runtime: str, options: Options, judge: Judge) -> Verdict:
@@ -80,15 +78,19 @@ def decide(
 def record_plans(verdict: Verdict, note: Manifest, options: Options) -> None:
     """Add what was measured to the notes beside TensorRT's plans; a plan that could not be kept has none.
 
+    Verdicts on other runtimes have no plans, and change nothing.
+
     Raises:
         InputError: a note cannot be written.
     """
+    if not BACKENDS[verdict.runtime].tensorrt:
+        return
     from dms.backends.trt import plan_name
     from dms.engines.plans import Plans
 
     plans = Plans(options.cache, options.told)
     for candidate in verdict.candidates:
-        if verdict.runtime != "trt" or candidate.figures is None:
+        if candidate.figures is None:
             continue
         name = plan_name(note.verified_path(candidate.artefact), options.max_batch)
         kept, found = plans.note(name), candidate.figures

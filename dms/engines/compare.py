@@ -20,7 +20,7 @@ TIE_POINTS = 0.05
 
 
 class MethodNote(BaseModel):
-    """What a method's two INT8 files lose against FP32, in points of the task metric."""
+    """What a method's INT8 files lose against FP32, in points of the task metric."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,7 +29,7 @@ class MethodNote(BaseModel):
 
     @property
     def worst(self) -> float:
-        """The loss of the worse of the two files; a gain counts as none."""
+        """The loss of the worst of the files; a gain counts as none."""
         return max(0.0, *self.loss_points.values())
 
 

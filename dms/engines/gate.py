@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dms.backends import BACKENDS, Options
-from dms.control.sensors import Sensors
+from dms.control.sensors import Sensors, processor
 from dms.engines.manifest import DataNote, Manifest
 from dms.errors import EngineUnavailable, InputError
 from dms.files import write_atomically
@@ -31,13 +31,17 @@ class Conditions(_Strict):
     """Where engines were timed: what may change which of two files is the faster one.
 
     `gpu` is None for runtimes of the processor, and where the bindings that could tell are not installed.
+    `l4t` and `power_mode` are those of a Jetson, None elsewhere; a mode of None beside an `l4t` could not be
+    read. `max_batch` is the most pictures of one call.
     """
 
     device: str
     gpu: str | None
+    l4t: str | None
     power_mode: str | None
     runtime: str
     threads: int
+    max_batch: int
     delegate: str | None
 
 
@@ -107,11 +111,13 @@ class Verdict(_Strict):
         return path
 
     def outdated(self, note: Manifest, now: Conditions) -> str:
-        """What has changed since; empty where the verdict still counts."""
+        """What has changed since, or cannot be known; empty where the verdict still counts."""
         for candidate in self.candidates:
             file = note.files.get(candidate.artefact)
             if candidate.sha256 != (file.sha256 if file else None):
                 return f"the {candidate.artefact} file is another one"
+        if now.l4t is not None and now.power_mode is None:
+            return "the power mode cannot be read: `nvpmodel -q` must answer the user that runs this"
         for name in Conditions.model_fields:
             was, is_now = getattr(self.conditions, name), getattr(now, name)
             if was != is_now:
@@ -132,49 +138,49 @@ def load_verdict(cache: Path, net: str, runtime: str) -> Verdict | None:
 
 
 def chosen_precision(note: Manifest, runtime: str, options: Options) -> str:
-    """The precision that passed the gate for this net, runtime and device; `int8` where none was run.
+    """The precision that passed the gate for this net, runtime and device.
+
+    Without a verdict that counts it is the float precision of the runtime, for nobody knows that INT8 does
+    here; `int8`, which passed the gate of the release, only where the float file is not there. Both is told.
 
     Raises:
         EngineUnavailable: the gate found no file fit to run here.
     """
     found = load_verdict(options.cache, note.net, runtime) if options.cache else None
     cure = f"run `dms engines build {note.net} --backend {runtime} --gate`"
-    if found is None:
-        log.warning("engine %s on %s: best means int8, no gate was run; %s", note.net, runtime, cure)
-        return "int8"
-    changed = found.outdated(note, conditions(runtime, options))
-    if changed:
-        log.warning(
-            "engine %s on %s: best means int8, the gate counts no more (%s); %s",
-            note.net,
-            runtime,
-            changed,
-            cure,
-        )
-        return "int8"
+    changed = found.outdated(note, conditions(runtime, options)) if found else ""
+    if found is None or changed:
+        precision, lacking = _without_verdict(note, runtime)
+        why = (f"the gate counts no more ({changed})" if changed else "no gate was run") + lacking
+        log.warning("engine %s on %s: best means %s, %s; %s", note.net, runtime, precision, why, cure)
+        return precision
     if found.chosen is None:
         raise EngineUnavailable(f"engine {note.net} failed the gate on this device: {found.reason}; {cure}")
     return found.chosen
 
 
-def conditions(runtime: str, options: Options) -> Conditions:
-    """Where an engine opened on `runtime` with these options runs now."""
-    sensors = Sensors()
+def _without_verdict(note: Manifest, runtime: str) -> tuple[str, str]:
+    """The precision to take, and what is lacking for a better one."""
+    precision = BACKENDS[runtime].float_precision
+    artefact = note.precision_for(precision, runtime)
+    if artefact in note.files:
+        return precision, ""
+    return "int8", f" and there is no {artefact} file"
+
+
+def conditions(runtime: str, options: Options, sensors: Sensors | None = None) -> Conditions:
+    """Where an engine opened on `runtime` with these options runs now; `sensors`: those of this machine."""
+    sensors = sensors or Sensors()
     return Conditions(
-        device=sensors.model() or _processor(),
+        device=sensors.model() or processor(),
         gpu=_gpu() if BACKENDS[runtime].nvidia else None,
+        l4t=sensors.l4t(),
         power_mode=sensors.power_mode(),
         runtime=_version(runtime),
         threads=options.threads,
+        max_batch=options.max_batch,
         delegate=str(options.delegate) if options.delegate else None,
     )
-
-
-def _processor() -> str:
-    # Brings ONNX Runtime along, which a board that knows its own name is spared.
-    from dms.engines.verify import processor
-
-    return processor()
 
 
 def _gpu() -> str | None:
@@ -187,14 +193,26 @@ def _gpu() -> str | None:
 
 
 def _version(runtime: str) -> str:
-    """Package and version; what is not installed has none."""
-    package = next(filter(find_spec, BACKENDS[runtime].packages), None)
-    if package is None:
-        return "not installed"
+    """Package and version of the library that the adapter takes."""
+    if BACKENDS[runtime].tensorrt:
+        return _tensorrt()
+    refused = "not installed"
+    for package in filter(find_spec, BACKENDS[runtime].packages):
+        try:
+            return f"{package} {import_module(package).__version__}"
+        except (ImportError, OSError) as error:  # OSError: the package is here, its libraries are not
+            refused = f"{package} that cannot be imported ({error})"
+    return refused
+
+
+def _tensorrt() -> str:
+    from dms.backends.trt_api import load_tensorrt
+
     try:
-        return f"{package} {import_module(package).__version__}"
-    except ImportError as error:
-        return f"{package} that cannot be imported ({error})"
+        api = load_tensorrt()
+    except EngineUnavailable as error:
+        return str(error)
+    return f"{api.flavour} {api.version}"
 
 
 def _path(cache: Path, net: str, runtime: str) -> Path:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 POLL_S = 0.2
+MOMENTS = 10
 
 
 @contextmanager
@@ -54,4 +55,9 @@ def _taken(handle: int) -> bool:
 
 
 def _holder(handle: int) -> str:
-    return os.pread(handle, 32, 0).decode(errors="replace") or "unknown"
+    """The number that a process writes just after it took the lock, for which it is given a moment."""
+    for _ in range(MOMENTS):
+        if number := os.pread(handle, 32, 0):
+            return number.decode(errors="replace")
+        time.sleep(POLL_S / MOMENTS)
+    return "unknown"

@@ -13,32 +13,20 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
 
-from dms.backends import TensorSpec
+from dms.backends import BACKENDS, TensorSpec
 from dms.engines.contract import CONTRACTS
 from dms.errors import EngineMismatch, EngineMissing
 from dms.files import write_bytes_atomically
 
 NAME = "manifest.json"
 CURE = "restore the folder from the release, or make it again (`dms engines export`, then `quantize`)"
-_FLOAT = {"fp32": "fp32", "fp16": "fp16"}
-ARTEFACTS: dict[str, dict[str, str]] = {
-    "ort": {**_FLOAT, "int8": "cpu.int8"},
-    "ort-cuda": {**_FLOAT, "int8": "trt.int8"},
-    "ort-tensorrt": {**_FLOAT, "int8": "trt.int8"},
-    "openvino": {**_FLOAT, "int8": "trt.int8"},
-    "litert": {"fp32": "lite.fp32", "int8": "lite.int8"},
-    "qnn": {"fp16": "fp16", "int8": "qnn.int8"},
-    "trt": {**_FLOAT, "int8": "trt.int8"},
-}
-"""Which artefact a runtime is given for a precision. ONNX Runtime computes `trt.int8` right, but slower than
-FP32; some versions of OpenVINO do not load `cpu.int8`, TensorRT never does; Hexagon computes no FP32."""
+ARTEFACTS = {backend: runtime.artefacts for backend, runtime in BACKENDS.items()}
+"""Which artefact a runtime is given for a precision."""
 INT8_FORMS = {backend: forms["int8"] for backend, forms in ARTEFACTS.items()}
 PRECISIONS = ("fp32", "fp16", "cpu.int8", "trt.int8", "qnn.int8", "lite.fp32", "lite.int8")
 """The artefacts there are, in the order of tables."""
 OPTIONAL = frozenset({"lite.fp32"})
 """Artefacts that only a checkout has: without its file, such a row of a manifest does not count."""
-LITE = "lite."
-"""Artefacts whose name begins so are in LiteRT's format; all others are ONNX."""
 
 
 class _Strict(BaseModel):
@@ -105,10 +93,10 @@ class Proof(_Strict):
 class Manifest(_Strict):
     """What is known of one engine.
 
-    `files` maps a precision (`fp32`, `fp16`, `trt.int8`, `cpu.int8`) to its artefact. `float_nodes` are the
-    graph nodes kept out of INT8, `calibration` tells the ranges they were quantised by. `metrics` are the
-    validation figures of each precision, `proofs` the comparisons with FP32 by precision and runtime,
-    `speed_ms` the median of one run by runtime and precision on the machine `measured_on`.
+    `files` holds the artefacts by name, one of `PRECISIONS`. `float_nodes` are the graph nodes kept out of
+    INT8, `calibration` tells the ranges they were quantised by. `metrics` are the validation figures of each
+    artefact, `proofs` the comparisons with FP32 by artefact and runtime, `speed_ms` the median of one run by
+    runtime and artefact on the machine `measured_on`.
     """
 
     net: str
@@ -154,7 +142,7 @@ class Manifest(_Strict):
 
     def readable(self, backend: str) -> tuple[str, ...]:
         """The artefacts in the format that a runtime reads."""
-        return tuple(p for p in self.files if p.startswith(LITE) == (backend == "litert"))
+        return tuple(p for p, file in self.files.items() if file.path.endswith(BACKENDS[backend].reads))
 
     def verified_path(self, precision: str) -> Path:
         """The artefact of a precision, after checking its size and hash.
@@ -182,9 +170,9 @@ class Manifest(_Strict):
         return path
 
 
-def is_foreign(precision: str, backend: str) -> bool:
-    """Whether an artefact is the INT8 form made for another runtime, which this one may refuse to load."""
-    return precision in INT8_FORMS.values() and precision != INT8_FORMS.get(backend)
+def is_foreign(artefact: str, backend: str) -> bool:
+    """Whether an artefact is not among those that a runtime is given: it may refuse to load such a one."""
+    return artefact not in ARTEFACTS[backend].values()
 
 
 def sha256(path: Path) -> str:

@@ -93,6 +93,7 @@ def options_of(
         threads=own.threads,
         delegate=Path(own.delegate) if own.delegate else None,
         cache=cache_of(config),
+        max_batch=config.max_batch,
         told=told,
     )
 

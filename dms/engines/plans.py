@@ -37,16 +37,16 @@ class _Strict(BaseModel):
 class PlanKey(_Strict):
     """All that a plan depends on: one difference, and it is built anew.
 
-    `cuda` and `driver` are the CUDA version of the runtime and the newest one the driver speaks;
-    `compute_capability` is 87 for 8.7. `l4t` and `power_mode` tell a Jetson's system and mode, None
-    elsewhere. `options` are those of the builder.
+    `cuda` is the newest CUDA that the driver speaks, `driver` its own version, None where the system does not
+    tell; `compute_capability` is 87 for 8.7. `l4t` and `power_mode` tell a Jetson's system and mode, None
+    elsewhere; a mode of None beside an `l4t` could not be read. `options` are those of the builder.
     """
 
     onnx_sha256: str
     flavour: str
     version: str
     cuda: str
-    driver: str
+    driver: str | None
     gpu: str
     compute_capability: int
     multiprocessors: int
@@ -55,11 +55,19 @@ class PlanKey(_Strict):
     options: dict[str, int]
 
     def differences(self, other: PlanKey) -> str:
-        """What of `other` is not as here, for a reader."""
-        mine, its = self.model_dump(), other.model_dump()
+        """What of `other` is not as here, for a reader; empty where a plan for `other` will do.
+
+        A mode that cannot be read now is no difference: a plan computes the same in every mode, and may at
+        worst be slower than another.
+        """
+        mine, its = self.model_dump(exclude=self._unread), other.model_dump(exclude=self._unread)
         return ", ".join(
             f"{name} {its[name]} is now {mine[name]}" for name in mine if mine[name] != its[name]
         )
+
+    @property
+    def _unread(self) -> set[str]:
+        return {"power_mode"} if self.l4t is not None and self.power_mode is None else set()
 
     @property
     def timing_file(self) -> str:
@@ -121,6 +129,7 @@ class Plans:
         kept, reason = self._kept(name, key)
         loaded = None if kept is None else read(kept)
         if loaded is not None:
+            self._tell_mode(name, key)
             return loaded
         self._told(f"{name}: {reason or 'the kept plan cannot be loaded'}; it is built now")
         with ExitStack() as stack:
@@ -140,19 +149,34 @@ class Plans:
         Raises:
             InputError: there is no such plan for `key`, or its note cannot be written.
         """
-        note = self.note(name)
-        if self._folder is None or note is None or note.key != key:
-            raise InputError(f"no plan {name} for this device is kept; build it first: `dms engines build`")
         measured = {"p50_ms": p50_ms, "p95_ms": p95_ms, "loss_points": loss_points}
-        write_bytes_atomically(_note_path(self._folder, name), note.model_copy(update=measured).content())
+        with ExitStack() as stack:
+            # Held, or a plan that another process builds meanwhile would get the note of the older one.
+            folder = self._writable(name, stack) if self.note(name) else None
+            note = self.note(name)
+            if folder is None or note is None or key.differences(note.key):
+                raise InputError(
+                    f"no plan {name} for this device is kept in a folder that can be written to; build it "
+                    "first: `dms engines build`"
+                )
+            write_bytes_atomically(_note_path(folder, name), note.model_copy(update=measured).content())
+
+    def _tell_mode(self, name: str, key: PlanKey) -> None:
+        note = self.note(name)
+        if note is not None and note.key.power_mode != key.power_mode:
+            self._told(
+                f"{name}: the power mode cannot be read, so the plan built for {note.key.power_mode} is "
+                "used; `nvpmodel -q` must answer the user that runs this"
+            )
 
     def _kept(self, name: str, key: PlanKey) -> tuple[bytes | None, str]:
         """The plan kept for `key`, whole and unchanged; or None and the reason."""
         note = self.note(name)
         if self._folder is None or note is None:
             return None, "no plan is kept"
-        if note.key != key:
-            return None, f"the kept plan is for another case ({key.differences(note.key)})"
+        differences = key.differences(note.key)
+        if differences:
+            return None, f"the kept plan is for another case ({differences})"
         try:
             plan = _plan_path(self._folder, name).read_bytes()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Activation ranges: how large each tensor of a net gets on real inputs. One table serves both INT8 files.
+"""Activation ranges: how large each tensor of a net gets on real inputs. One table serves all INT8 files.
 
 `observe` runs the net once over the pictures and keeps a histogram a tensor; every method reads its ranges
 off the same histograms. Percentile and entropy are ONNX Runtime's, the least squared error is searched here.

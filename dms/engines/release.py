@@ -22,7 +22,10 @@ from dms.files import write_together
 
 FP32 = "model.onnx"
 NAMES = {"fp32": FP32, "fp16": "model.fp16.onnx", **{form: f"model.{form}.onnx" for form in FORMS}}
-"""File name of each precision."""
+"""File name of each precision in ONNX."""
+LITE_NAMES = {"lite.fp32": "model.tflite", "lite.int8": "model.int8.tflite"}
+"""File name of each precision in LiteRT's format."""
+_FILES = {**NAMES, **LITE_NAMES}
 RUN = "run.json"
 """What training says of a run, beside the model it exported."""
 CURVES = ("training.csv", "training.png")
@@ -71,7 +74,7 @@ def place(
         changes["trained_on"] = tuple(trained_on)
     fresh = _blank(net).model_copy(update={"terms": note.terms, "trained_on": note.trained_on, **changes})
     curves = [model.parent / name for name in CURVES if not own and (model.parent / name).is_file()]
-    _write(engines / net, fresh, contents, {path.name: path.read_bytes() for path in curves})
+    put(engines / net, fresh, contents, tool_versions(), {path.name: path.read_bytes() for path in curves})
     orphans = {file.path for file in note.files.values()} - {NAMES[precision] for precision in contents}
     for name in (*orphans, RANGES):
         (engines / net / name).unlink(missing_ok=True)
@@ -111,36 +114,60 @@ def place_int8(net: str, engines: Path, ranges: RangesTable, float_nodes: Sequen
                 "data_sha256": ranges.data_sha256,
                 "ranges_sha256": hashlib.sha256(table).hexdigest(),
             },
-            **{name: _only(getattr(note, name), kept) for name in ("metrics", "proofs")},
-            "speed_ms": {runtime: _only(speeds, kept) for runtime, speeds in note.speed_ms.items()},
         }
     )
-    _write(folder, note, contents, {RANGES: table})
+    put(folder, note, contents, tool_versions(), {RANGES: table})
     return {form: len(content) for form, content in contents.items()}
 
 
 def tool_versions() -> dict[str, str]:
-    """Of the packages that make artefacts."""
+    """Of the packages that make ONNX artefacts."""
     return {name: version(name) for name in _TOOLS}
 
 
-def _write(folder: Path, note: Manifest, contents: Mapping[str, bytes], extras: Mapping[str, bytes]) -> None:
-    """All files, then the manifest that vouches for them."""
+def put(
+    folder: Path,
+    note: Manifest,
+    contents: Mapping[str, bytes],
+    tools: Mapping[str, str],
+    extras: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write artefacts of an engine and the manifest that vouches for them: all, or nothing.
+
+    Args:
+        folder: the engine's; made if it is missing.
+        note: the manifest; what it says of older files of these artefacts is dropped.
+        contents: artefact → its file.
+        tools: the versions of what made them; those of other tools stay.
+        extras: file name → what lies beside the artefacts.
+
+    Raises:
+        InputError: something cannot be written; what was there is unchanged.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
     files = {
         precision: EngineFile(
-            path=NAMES[precision], sha256=hashlib.sha256(content).hexdigest(), bytes=len(content)
+            path=_FILES[precision], sha256=hashlib.sha256(content).hexdigest(), bytes=len(content)
         )
         for precision, content in contents.items()
     }
-    note = note.model_copy(update={"files": {**note.files, **files}, "tools": tool_versions()})
+    speeds = {runtime: _without(by, files) for runtime, by in note.speed_ms.items()}
+    note = note.model_copy(
+        update={
+            "files": {**note.files, **files},
+            "metrics": _without(note.metrics, files),
+            "proofs": _without(note.proofs, files),
+            "speed_ms": {runtime: by for runtime, by in speeds.items() if by},
+            "tools": {**note.tools, **tools},
+        }
+    )
     write_together(
         {
-            **{folder / NAMES[precision]: content for precision, content in contents.items()},
-            **{folder / name: content for name, content in extras.items()},
+            **{folder / _FILES[precision]: content for precision, content in contents.items()},
+            **{folder / name: content for name, content in (extras or {}).items()},
             folder / NAME: note.content(),
         }
     )
@@ -173,5 +200,5 @@ def _commit(model: Path) -> str:
     return str(noted.get("commit") or "")
 
 
-def _only(by_precision: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    return {precision: value for precision, value in by_precision.items() if precision in kept}
+def _without(by_precision: Mapping[str, Any], replaced: Mapping[str, Any]) -> dict[str, Any]:
+    return {precision: value for precision, value in by_precision.items() if precision not in replaced}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dms.backends import BACKENDS, Backend, open_backend
+from dms.control.sensors import processor
 from dms.engines.limits import LIMIT_POINTS
 from dms.engines.manifest import (
     DataNote,
@@ -34,18 +34,20 @@ Speeds = Mapping[tuple[str, str], float]
 
 @dataclass(frozen=True)
 class Verified:
-    """Proofs by artefact; and which artefacts were skipped because the runtime refuses them, with its reason.
+    """Proofs by artefact; and which artefacts the runtime did not load, with its reason.
 
-    Skipped may be the INT8 form made for another runtime, and what a runtime's hardware does not compute.
+    `skipped` are those that it is never given (`ARTEFACTS`), such as the INT8 form made for another runtime.
+    `refused` are those that it is: nothing was proved of what would run.
     """
 
     proofs: dict[str, Proof]
     skipped: dict[str, str]
+    refused: dict[str, str] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
-        """Whether every artefact that was proved passed its gate."""
-        return all(proof.passed for proof in self.proofs.values())
+        """Whether the runtime loads every artefact that it is given, and every one proved passed its gate."""
+        return not self.refused and all(proof.passed for proof in self.proofs.values())
 
 
 class Prover:
@@ -73,10 +75,10 @@ class Prover:
             self._score, self._outputs = task.score(infer), infer(images)
 
     def prove(self, backend: str, told: Callable[[str], None] = lambda precision: None) -> Verified:
-        """Compare every file that a runtime can run; `told` hears which one is at work.
+        """Compare every file in the format of a runtime; `told` hears which one is at work.
 
         Returns:
-            The proofs, those that failed the gate among them.
+            The proofs, those that failed the gate among them, and what the runtime did not load.
 
         Raises:
             EngineUnavailable: the runtime can run none of the files here.
@@ -84,24 +86,26 @@ class Prover:
                 it must load.
         """
         proofs: dict[str, Proof] = {}
-        skipped: dict[str, str] = {}
+        unloaded: dict[str, str] = {}
         for precision in self._note.readable(backend):
             if (precision, backend) == ("fp32", "ort"):
                 continue
             told(precision)
             try:
                 running = _opened(self._note, precision, backend)
-            except (_Refused, EngineUnavailable) as refused:
-                skipped[precision] = str(refused)
+            except (_Foreign, EngineUnavailable) as why:
+                unloaded[precision] = str(why)
                 continue
             with closing(running):
                 proofs[precision] = self._proof(over_batches(running))
         if not proofs:
             raise EngineUnavailable(
-                "; ".join(dict.fromkeys(skipped.values()))
+                "; ".join(dict.fromkeys(unloaded.values()))
                 or f"engine {self._note.net} has no file for {BACKENDS[backend].title}"
             )
-        return Verified(proofs, skipped)
+        skipped = {p: why for p, why in unloaded.items() if is_foreign(p, backend)}
+        refused = {p: why for p, why in unloaded.items() if p not in skipped}
+        return Verified(proofs, skipped, refused)
 
     def _proof(self, infer: Infer) -> Proof:
         after, outputs = self._task.score(infer), infer(self._images)
@@ -137,12 +141,13 @@ def record(folder: Path, found: Mapping[str, Verified], speeds_ms: Speeds | None
 
 
 def to_dict(found: Verified) -> dict[str, Any]:
-    """Plain values for JSON: proofs and reasons of what was skipped, by artefact."""
+    """Plain values for JSON: proofs and reasons of what was skipped or refused, by artefact."""
     return {
         "proofs": {
             precision: proof.model_dump(exclude={"data"}) for precision, proof in found.proofs.items()
         },
         "skipped": found.skipped,
+        "refused": found.refused,
     }
 
 
@@ -160,6 +165,7 @@ def text(net: str, backend: str, found: Verified) -> str:
             for name, output in proof.outputs.items()
         ]
     lines += [f"  {precision:<9} skipped: {why}" for precision, why in found.skipped.items()]
+    lines += [f"  {precision:<9} REFUSED: {why}" for precision, why in found.refused.items()]
     return "\n".join(lines)
 
 
@@ -179,18 +185,8 @@ def speeds_to_dict(speeds_ms: Speeds) -> dict[str, dict[str, float]]:
     return found
 
 
-def processor() -> str:
-    """The processor's name, as Linux tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-class _Refused(EngineMismatch):
-    """A runtime cannot load the INT8 form that was made for another one."""
+class _Foreign(EngineMismatch):
+    """A runtime cannot load what it is never given."""
 
 
 def _opened(note: Manifest, precision: str, backend: str) -> Backend:
@@ -199,7 +195,7 @@ def _opened(note: Manifest, precision: str, backend: str) -> Backend:
         running = open_backend(backend, path)
     except EngineMismatch as error:
         if is_foreign(precision, backend):
-            raise _Refused(str(error)) from error
+            raise _Foreign(str(error)) from error
         raise
     check_signature(running.inputs, running.outputs, note)
     return running

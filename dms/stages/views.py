@@ -14,9 +14,10 @@ from dms.backends import Arrays, Backend
 from dms.backends.checked import check_numbers
 from dms.backends.cuda.chain import FrameChain
 from dms.backends.cuda.crops import Cut
+from dms.backends.device import DeviceEngine
 from dms.engines.contract import CONTRACTS
 from dms.engines.opening import Opened
-from dms.errors import EngineError, EngineUnavailable
+from dms.errors import EngineError
 from dms.records import FrameState
 from dms.resources import cache_folder
 from dms.stages.cuts import as_cut
@@ -93,18 +94,32 @@ class DeviceView:
 
 
 @contextmanager
-def open_views(engines: Mapping[str, Opened], cache: Path | None = None) -> Iterator[dict[str, View]]:
+def open_views(
+    engines: Mapping[str, Opened], cache: Path | None = None, shape: tuple[int, int] | None = None
+) -> Iterator[dict[str, View]]:
     """The way to each engine's input: engines that compute on a GPU are chained there, the others cut for.
 
-    `cache` is the folder for compiled kernels; None means the user's own.
+    Args:
+        engines: by the net's name.
+        cache: the folder for compiled kernels; None means the user's own.
+        shape: height and width of the frames to come, so that the first need not wait; None where unknown.
     """
     views: dict[str, View] = {name: CutView(name, engine.backend) for name, engine in engines.items()}
     on_device = {name: engine.device for name, engine in engines.items() if engine.device is not None}
     with ExitStack() as stack:
         if on_device:
             try:
-                chain = stack.enter_context(closing(FrameChain(on_device, cache or cache_folder())))
+                chain = stack.enter_context(closing(_prepared(on_device, cache or cache_folder(), shape)))
                 views.update({name: DeviceView(name, chain) for name in on_device})
-            except EngineUnavailable as error:
+            except EngineError as error:
                 log.warning("frames are cut by the processor, not by the GPU: %s", error)
         yield views
+
+
+def _prepared(engines: Mapping[str, DeviceEngine], cache: Path, shape: tuple[int, int] | None) -> FrameChain:
+    with ExitStack() as stack:
+        chain = stack.enter_context(closing(FrameChain(engines, cache)))
+        if shape is not None:
+            chain.prepare(shape)
+        stack.pop_all()
+    return chain

@@ -100,8 +100,9 @@ def text(compared: Sequence[Compared], before: Environment, after: Environment) 
     disturbed = sum(c.disturbed for c in compared)
     if disturbed:
         lines.append(
-            f"{disturbed} of {len(compared)} rows were measured while other processes took more than "
-            f"{QUIET_PERCENT:g} % of a core: their ratios tell of that, too. Repeat them on a quiet machine."
+            f"{disturbed} of {len(compared)} rows {'was' if disturbed == 1 else 'were'} measured while other "
+            f"processes took more than {QUIET_PERCENT:g} % of a core: the ratios tell of that, too. "
+            "Measure again on a quiet machine."
         )
     return "\n".join(lines)
 

@@ -10,8 +10,7 @@ from importlib.metadata import packages_distributions, version
 
 from dms import __version__
 from dms.backends import BACKENDS
-from dms.control.sensors import Sensors
-from dms.engines.verify import processor
+from dms.control.sensors import Sensors, processor
 from dms.tools.bench_records import Environment
 
 

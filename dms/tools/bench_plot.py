@@ -8,7 +8,7 @@ from typing import Any
 
 from dms import pictures
 from dms.errors import InputError
-from dms.tools.bench_records import Figures, Report, Row
+from dms.tools.bench_records import QUIET_PERCENT, Figures, Report, Row, Spread
 from dms.tools.bench_row import RATE_HZ
 from dms.tools.bench_text import environment_lines, milliseconds
 
@@ -24,14 +24,17 @@ MEMORY = {
 }
 DARK = "#333333"
 FAR = 4.0
-"""Bars longer than so many times the median one are cut off, or the others could not be told apart."""
+"""Times longer than so many times the median bar are cut off, or the others could not be told apart."""
+LOUD = "0.55"
+"""The grey of rows measured while other processes had part of the machine."""
 Ranked = Sequence[tuple[Row, Figures]]
 
 
 def draw(report: Report, path: Path) -> None:
-    """Bars of time by step beside bars of memory, a row each; the fastest is bold, FP32 is hatched.
+    """Bars of time by step beside bars of memory, a row each; FP32 is hatched.
 
-    Rows on an emulator are left out.
+    The fastest is bold, but only on a quiet machine; names and totals of disturbed rows are grey, which the
+    title explains. Rows on an emulator are left out.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -45,30 +48,48 @@ def draw(report: Report, path: Path) -> None:
     _times(times, rows)
     _memory(memory, rows)
     _name(times, memory, rows)
-    nets = ", ".join(rows[0][0].nets)
-    where = environment_lines(report.environment)[0]
-    figure.suptitle(f"One frame through {nets}, paced at {RATE_HZ:g} Hz, one thread\n{where}", fontsize=11)
+    figure.suptitle(_heading(report, rows), fontsize=11)
     figure.legend(handles=_legend(), loc="outside lower center", ncols=9, fontsize=8, frameon=False)
     pictures.save(figure, path)
+
+
+def _heading(report: Report, rows: Ranked) -> str:
+    nets = ", ".join(rows[0][0].nets)
+    lines = [
+        f"One frame through {nets}, paced at {RATE_HZ:g} Hz, one thread",
+        environment_lines(report.environment)[0],
+    ]
+    if any(row.disturbed for row, _ in rows):
+        taken = f"in grey rows other processes took more than {QUIET_PERCENT:g} % of a core"
+        lines.append(f"Not a quiet machine: {taken}; take their ratios, not their milliseconds")
+    return "\n".join(lines)
 
 
 def _times(axis: Any, rows: Ranked) -> None:
     """A bar of the median total, divided as the medians of its steps; a line to p95; a dot where unpaced."""
     totals = [figures.paced.stages.total for _, figures in rows]
-    longest = max(total.p50 for total in totals)
-    end = 1.25 * min(longest, FAR * sorted(total.p50 for total in totals)[len(rows) // 2])
+    far = FAR * sorted(total.p50 for total in totals)[len(rows) // 2]
+    end = 1.05 * min(far, max(total.p95 for total in totals))
     for y, (row, figures) in enumerate(rows):
         total = figures.paced.stages.total
-        parts = [getattr(figures.paced.stages, step).p50 for step in STEPS]
+        spreads = [getattr(figures.paced.stages, step) for step in STEPS]
+        parts = [spread.p50 if spread else 0.0 for spread in spreads]
         scale = total.p50 / sum(parts)
         colors = [color for _, color in STEPS.values()]
         _bar(axis, y, [scale * part for part in parts], colors, row)
-        axis.plot([total.p50, total.p95], [y, y], color=DARK, linewidth=1.2)
+        _to_p95(axis, y, total, end)
         axis.plot(figures.unpaced.stages.total.p50, y, "o", color="white", markeredgecolor=DARK, markersize=5)
-        if total.p50 > end:
-            axis.annotate("→", (end, y), (-14, 0), textcoords="offset points", va="center", color="white")
     axis.set(xlim=(0, end), xlabel="ms, median total divided as the medians of its steps; hatched: FP32")
     axis.grid(axis="x", alpha=0.3)
+
+
+def _to_p95(axis: Any, y: int, total: Spread, end: float) -> None:
+    """A line from the median to p95; where it leaves the picture, an arrow and the figure say so."""
+    axis.plot([total.p50, total.p95], [y, y], color=DARK, linewidth=1.2)
+    if total.p95 > end:
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+        style = {"textcoords": "offset points", "ha": "right", "va": "center", "fontsize": 8, "bbox": box}
+        axis.annotate(f"p95 {milliseconds(total.p95)} →", (end, y), (-3, 0), **style)
 
 
 def _memory(axis: Any, rows: Ranked) -> None:
@@ -90,23 +111,31 @@ def _bar(axis: Any, y: int, widths: Sequence[float], colors: Sequence[str], row:
 
 
 def _name(times: Any, memory: Any, rows: Ranked) -> None:
-    """Names left of the times, totals and speed-ups right of them; platforms apart, the fastest bold."""
+    """Names left of the times, totals and speed-ups right of them; platforms apart, styles as in `draw`."""
     sizes = {row.image_size for row, _ in rows}
-    fastest = min(range(len(rows)), key=lambda k: rows[k][1].paced.stages.total.p50)
+    fastest = _fastest(rows)
     times.set_yticks(range(len(rows)), [_title(row, sized=len(sizes) > 1) for row, _ in rows])
-    times.get_yticklabels()[fastest].set_fontweight("bold")
     times.set_ylim(len(rows) - 0.4, -0.6)
     column = times.get_yaxis_transform()  # x in parts of the axis, y in rows
     times.text(1.01, -0.75, "total ms", transform=column, fontsize=8, color="0.4")
     times.text(1.10, -0.75, "faster", transform=column, fontsize=8, color="0.4")
     for y, (row, figures) in enumerate(rows):
-        style = {"transform": column, "va": "center", "fontsize": 9}
-        style |= {"fontweight": "bold" if y == fastest else "normal"}
-        times.text(1.01, y, milliseconds(figures.paced.stages.total.p50), **style)
+        weight = "bold" if y == fastest else "normal"
+        style = {"transform": column, "va": "center", "fontsize": 9, "fontweight": weight}
+        color = LOUD if row.disturbed else "black"
+        times.get_yticklabels()[y].set(fontweight=weight, color=color)
+        times.text(1.01, y, milliseconds(figures.paced.stages.total.p50), color=color, **style)
         times.text(1.10, y, f"×{row.speed_up.value:.2f}" if row.speed_up else "", **style)
         if y and row.runtime != rows[y - 1][0].runtime:
             for axis in (times, memory):
                 axis.axhline(y - 0.5, color="0.6", linewidth=0.8)
+
+
+def _fastest(rows: Ranked) -> int | None:
+    """Which row has the least total; None where other processes disturbed one: then nobody can tell."""
+    if any(row.disturbed for row, _ in rows):
+        return None
+    return min(range(len(rows)), key=lambda k: rows[k][1].paced.stages.total.p50)
 
 
 def _title(row: Row, *, sized: bool) -> str:

@@ -43,18 +43,22 @@ class Spread(_Strict):
 
 
 class Stages(_Strict):
-    """One frame's way: to the input, through the engine, from its outputs to a record; and all of it."""
+    """One frame's way: to the input, through the engine, from its outputs to a record; and all of it.
 
-    pre: Spread
+    `pre` is None where a GPU cuts: there it is one run with the inference, and counted with it.
+    """
+
+    pre: Spread | None
     infer: Spread
     post: Spread
     total: Spread
 
     @classmethod
     def of(cls, frames_ms: Times) -> Stages:
-        """Sum up frames of shape (frames, 3): milliseconds of each of `STEPS`."""
-        steps = {name: Spread.of(frames_ms[:, k]) for k, name in enumerate(STEPS)}
-        return cls(**steps, total=Spread.of(frames_ms.sum(axis=1)))
+        """Sum up frames of shape (frames, 3): milliseconds of each of `STEPS`, NaN where it has none."""
+        known = {k: name for k, name in enumerate(STEPS) if not np.isnan(frames_ms[:, k]).any()}
+        steps = {name: Spread.of(frames_ms[:, k]) for k, name in known.items()}
+        return cls(**{"pre": None, **steps}, total=Spread.of(np.nansum(frames_ms, axis=1)))
 
 
 class Run(_Strict):
@@ -201,9 +205,10 @@ def load_report(path: Path) -> Report:
         raise InputError(f"cannot read {path}: {error.strerror}; {cure}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
+        field = ".".join(map(str, first["loc"]))
+        wrong = f"{field}: {first['msg']}" if field else first["msg"]
         raise InputError(
-            f"{path} is no report of this version of `dms bench` ({where}: {first['msg']}); measure anew"
+            f"{path} is no report of this version of `dms bench` ({wrong}); measure anew"
         ) from error
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,11 @@ import psutil
 from dms.backends import Arrays, Backend, Options, open_backend
 from dms.backends.checked import CheckedBackend
 from dms.engines.manifest import check_signature, load_manifest
+from dms.engines.opening import Opened
 from dms.engines.timing import quartiles_ms, times_ms
 from dms.errors import EngineError
 from dms.records import FrameState
-from dms.stages.views import CutView, Place, View
+from dms.stages.views import Place, View, open_views
 from dms.tools.bench_apart import Told
 from dms.tools.bench_frame import STAGES, States
 from dms.tools.bench_records import Figures, Memory, Run, SpeedUp, Stages
@@ -55,15 +56,15 @@ def measure(job: Job, told: Told) -> Figures | None:
     options = Options(cache=job.cache, told=built.append)
     base_mb = _rss_mb(process)
     with ExitStack() as stack:
-        lanes, load_s = {}, {}
-        for net, state in job.states.items():
+        engines, load_s = {}, {}
+        for net in job.states:
             begun_s = time.perf_counter()
-            backend = _opened(net, job.runtime, job.artefact, job.engines, options)
-            stack.callback(backend.close)
+            engines[net] = _opened(net, job.runtime, job.artefact, job.engines, options)
+            stack.callback(engines[net].backend.close)
             load_s[net] = round(time.perf_counter() - begun_s, 4)
-            lanes[net] = _Lane(net, backend, state)
         if built:
             return None
+        lanes = stack.enter_context(_lanes(engines, job.states, job.cache))
         loaded_mb = _rss_mb(process)
         _warm_up(lanes)
         unpaced = _run(lanes, _unpaced(job.unpaced_s))
@@ -97,7 +98,9 @@ def speed_ups(
     for net in nets:
         with ExitStack() as stack:
             opened = {
-                artefact: stack.enter_context(closing(_opened(net, runtime, artefact, engines, options)))
+                artefact: stack.enter_context(
+                    closing(_opened(net, runtime, artefact, engines, options).backend)
+                )
                 for artefact in artefacts
             }
             for artefact, times in times_ms(net, opened, turns).items():
@@ -111,21 +114,23 @@ def _speed_up(ratios: np.ndarray) -> SpeedUp:
     return SpeedUp(value=value, low=low, high=high)
 
 
-def _opened(net: str, runtime: str, artefact: str, engines: Path, options: Options) -> Backend:
+def _opened(net: str, runtime: str, artefact: str, engines: Path, options: Options) -> Opened:
     """An engine as a run opens it: its file checked, its answers too."""
     note = load_manifest(engines / net)
     backend = open_backend(runtime, note.verified_path(artefact), options)
     check_signature(backend.inputs, backend.outputs, note)
-    return CheckedBackend(net, backend)
+    device = getattr(backend, "device", None)
+    sha256 = note.files[artefact].sha256
+    return Opened(CheckedBackend(net, backend), runtime, artefact, note.version, sha256, device)
 
 
 class _TimedBackend:
-    """Notes how long the last run of a backend took."""
+    """Notes how long the last run of a backend took; None until there is one."""
 
     def __init__(self, inner: Backend) -> None:
         self._inner = inner
         self.inputs, self.outputs, self.close = inner.inputs, inner.outputs, inner.close
-        self.spent_s = 0.0
+        self.spent_s: float | None = None
 
     def infer(self, feeds: Arrays) -> Arrays:
         begun_s = time.perf_counter()
@@ -149,22 +154,41 @@ class _TimedView:
 
 
 class _Lane:
-    """One net with its stage, the same that a run has, and always the same frame."""
+    """One net with its stage, the same that a run has, and always the same picture.
 
-    def __init__(self, net: str, backend: Backend, state: FrameState) -> None:
-        self._backend = _TimedBackend(backend)
-        self._view = _TimedView(CutView(net, self._backend))
+    `view` asks the backend, which tells the inference apart; a view on a GPU goes past it.
+    """
+
+    def __init__(self, net: str, backend: _TimedBackend, view: View, state: FrameState) -> None:
+        self._backend = backend
+        self._view = _TimedView(view)
         self._stage = STAGES[net](self._view)
         self._state = state
+        self._frames = 0
 
     def run(self) -> tuple[float, float, float]:
-        """Milliseconds of pre-processing, inference and post-processing."""
+        """Milliseconds of pre-processing, inference and post-processing; the first is NaN on a GPU."""
+        self._frames += 1  # a frame of a new number is taken to the GPU anew, as one of a camera is
+        state = replace(self._state, frame=replace(self._state.frame, id=self._frames))
         begun_s = time.perf_counter()
-        after = self._stage.run(self._state)
+        after = self._stage.run(state)
         whole_s, looked_s, infer_s = time.perf_counter() - begun_s, self._view.spent_s, self._backend.spent_s
         for fault in after.seen.faults.values():
             raise EngineError(fault)
-        return 1e3 * (looked_s - infer_s), 1e3 * infer_s, 1e3 * (whole_s - looked_s)
+        post_ms = 1e3 * (whole_s - looked_s)
+        if infer_s is None:
+            return math.nan, 1e3 * looked_s, post_ms
+        return 1e3 * (looked_s - infer_s), 1e3 * infer_s, post_ms
+
+
+@contextmanager
+def _lanes(engines: Mapping[str, Opened], states: States, cache: Path) -> Iterator[dict[str, _Lane]]:
+    """The lanes of all nets, the way to each input chosen as a run chooses it."""
+    timed = {net: _TimedBackend(engine.backend) for net, engine in engines.items()}
+    watched = {net: replace(engine, backend=timed[net]) for net, engine in engines.items()}
+    height, width = next(iter(states.values())).frame.image.shape
+    with open_views(watched, cache, (height, width)) as views:
+        yield {net: _Lane(net, timed[net], views[net], states[net]) for net in engines}
 
 
 def _frame(lanes: Mapping[str, _Lane]) -> list[tuple[float, float, float]]:

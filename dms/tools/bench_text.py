@@ -22,9 +22,11 @@ NOTES = (
     "from the outputs to a record. Load: opening all nets, with the start of the runtime. Memory: added by "
     "loading, added by running, the most the process had. CPU: of one core, paced. "
     "Others: what other processes took of one core meanwhile; where it is much, milliseconds tell little. "
-    "An emulator tells whether a net runs on that hardware, and nothing of its speed.",
-    "Faster: inference against FP32 on the same platform, in turns; in brackets the lowest and highest turn; "
-    f"{NONE}: FP32 itself, or FP32 does not run there. "
+    "An emulator tells whether a net runs on that hardware, and nothing of its speed. "
+    f"Where a GPU cuts, pre-processing ({NONE}) is part of inference, and what follows the eyes (fatigue, "
+    "distraction) runs along with them and is counted there.",
+    "Faster: inference, net by net, against FP32 on the same platform, in turns; in brackets the lowest and "
+    f"highest turn; {NONE}: FP32 itself, or FP32 does not run there. "
     f"Lost: points of the net that loses most, as `dms engines verify` proved; {NONE}: not proved there.",
 )
 
@@ -61,8 +63,9 @@ def markdown(report: Report) -> str:
 def _disturbed(rows: Sequence[Row]) -> list[str]:
     """A warning, where the machine was not quiet."""
     count = sum(row.disturbed for row in rows)
+    rows_were = "row was" if count == 1 else "rows were"
     warning = (
-        f"Not a quiet machine: {count} rows were measured while other processes took more than "
+        f"Not a quiet machine: {count} {rows_were} measured while other processes took more than "
         f"{QUIET_PERCENT:g} % of a core. Take their ratios and memory; their milliseconds are too long."
     )
     return [warning] if count else []
@@ -181,8 +184,10 @@ def _by_net(figures: Figures, nets: Sequence[str]) -> list[str]:
     ]
 
 
-def _spread(spread: Spread, frames: int) -> str:
+def _spread(spread: Spread | None, frames: int) -> str:
     """Percentiles as far as so many frames can tell them."""
+    if spread is None:
+        return NONE
     p95 = milliseconds(spread.p95) if frames >= FRAMES_FOR_P95 else NONE
     p99 = milliseconds(spread.p99) if frames >= FRAMES_FOR_P99 else NONE
     return f"{milliseconds(spread.p50)} / {p95} / {p99}"

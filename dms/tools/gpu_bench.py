@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
+from itertools import accumulate
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,16 +33,16 @@ from dms.errors import EngineUnavailable
 from dms.resources import cache_folder
 from dms.stages.cuts import as_cut
 from dms.stages.tensors import Crop, Letterbox, cut, fitted, letterbox
+from dms.tools.gpu_bench_text import as_text
 
 FRAMES = {"360p": (360, 640), "720p": (720, 1280), "1080p": (1080, 1920)}
-TARGET_US = 15.0
-"""For 720p to all four inputs in one launch, on a data-centre GPU."""
 LAUNCHES = 200
 REPEATS = 15
 COPIED_BYTES = 1 << 29
 LOOKS = 300
 
 Engines = Mapping[str, DeviceEngine]
+Places = Mapping[str, Crop | Letterbox]
 
 
 def measure(engines: Engines | None = None) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def _in_graph_us(device: Device, stream: Stream, enqueue: Callable[[], None]) ->
         return _between_events_us(device, stream, graph.launch) / LAUNCHES
 
 
-def places(shape: tuple[int, int]) -> dict[str, Crop | Letterbox]:
+def places(shape: tuple[int, int]) -> Places:
     """Where the four nets look on a typical frame: the face is a third of its height."""
     height, width = shape
     face = height / 3
@@ -137,32 +138,13 @@ def _cutting(
     """One launch from a frame of noise to all four inputs."""
     image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     chosen = places(shape)
-    sizes = [CONTRACTS[net].height * CONTRACTS[net].width for net in chosen]
     with ExitStack() as stack:
-        frame = stack.enter_context(closing(Pinned(device, image.size)))
-        inputs = stack.enter_context(closing(Pinned(device, sum(sizes))))
-        rows = stack.enter_context(closing(Pinned(device, len(chosen) * ROW.itemsize)))
-        frame.host[:] = image.ravel()
-        begins = np.concatenate([[0], np.cumsum(sizes)])
-        for row, (net, place), begin in zip(rows.host.view(ROW), chosen.items(), begins, strict=False):
-            row["out"], row["height"], row["width"] = (
-                inputs.address + begin,
-                CONTRACTS[net].height,
-                CONTRACTS[net].width,
-            )
-            describe(row, as_cut(place, CONTRACTS[net].width))
-        rows.upload(stream, 0, len(rows.host))
-        upload_us = _between_events_us(device, stream, lambda: frame.upload(stream, 0, image.size))
-
-        def launch() -> None:
-            cutter.cut(stream, frame.address, shape, rows.address, len(chosen), max(sizes))
-
-        in_graph_us, alone_us = (f(device, stream, launch) for f in (_in_graph_us, _between_events_us))
-        inputs.download(stream, 0, sum(sizes))
-        stream.wait()
-        on_host = np.concatenate([cut_on_host(image, n, p).ravel() for n, p in chosen.items()])
-        apart = np.abs(inputs.host.astype(int) - on_host)
-    touched = image.size + sum(sizes)
+        on_device = _Noise(device, stream, cutter, image, chosen, stack)
+        upload_us = _between_events_us(device, stream, on_device.upload)
+        in_graph_us, alone_us = (f(device, stream, on_device.cut) for f in (_in_graph_us, _between_events_us))
+        found = on_device.inputs()
+    apart = np.abs(found.astype(int) - _all_on_host(image, chosen))
+    touched = image.size + found.size
     return {
         "kernel_us": in_graph_us,
         "launched_from_python_us": alone_us,
@@ -174,6 +156,56 @@ def _cutting(
         "max_apart_from_opencv": int(apart.max()),
         "share_apart_from_opencv": float((apart > 0).mean()),
     }
+
+
+def _all_on_host(image: NDArray[np.uint8], chosen: Places) -> NDArray[np.uint8]:
+    return np.concatenate([cut_on_host(image, net, place).ravel() for net, place in chosen.items()])
+
+
+class _Noise:
+    """A picture and the inputs that are cut from it, on the device until `stack` ends."""
+
+    def __init__(
+        self,
+        device: Device,
+        stream: Stream,
+        cutter: Cutter,
+        image: NDArray[np.uint8],
+        chosen: Places,
+        stack: ExitStack,
+    ) -> None:
+        self._stream, self._cutter = stream, cutter
+        self._shape = image.shape[0], image.shape[1]
+        self._sizes = [CONTRACTS[net].height * CONTRACTS[net].width for net in chosen]
+        self._frame = stack.enter_context(closing(Pinned(device, image.size)))
+        self._inputs = stack.enter_context(closing(Pinned(device, sum(self._sizes))))
+        self._rows = stack.enter_context(closing(Pinned(device, len(chosen) * ROW.itemsize)))
+        self._frame.host[:] = image.ravel()
+        self._describe(chosen)
+        self._rows.upload(stream, 0, len(self._rows.host))
+
+    def _describe(self, chosen: Places) -> None:
+        begins = accumulate(self._sizes, initial=self._inputs.address)
+        for row, (net, place), begin in zip(self._rows.host.view(ROW), chosen.items(), begins, strict=False):
+            height, width = CONTRACTS[net].height, CONTRACTS[net].width
+            row["out"], row["height"], row["width"] = begin, height, width
+            describe(row, as_cut(place, width))
+
+    def upload(self) -> None:
+        """Put the copy of the picture to the device on the stream."""
+        self._frame.upload(self._stream, 0, len(self._frame.host))
+
+    def cut(self) -> None:
+        """Put the launch that cuts all inputs on the stream."""
+        rows, largest = self._rows.address, max(self._sizes)
+        self._cutter.cut(self._stream, self._frame.address, self._shape, rows, len(self._sizes), largest)
+
+    def inputs(self) -> NDArray[np.uint8]:
+        """What was cut, one input after another."""
+        self._inputs.download(self._stream, 0, sum(self._sizes))
+        self._stream.wait()
+        found: NDArray[np.uint8] = self._inputs.host.copy()
+        return found
 
 
 def _host_us(work: Callable[[], Any], times: int = 50) -> float:
@@ -215,7 +247,7 @@ def _looks_us(chain: FrameChain, images: list[NDArray[np.uint8]], cuts: Mapping[
 def _one_by_one_us(
     engines: Engines,
     images: list[NDArray[np.uint8]],
-    chosen: Mapping[str, Crop | Letterbox],
+    chosen: Places,
     choice: Choice,
 ) -> float:
     """The host cuts, and each engine is asked by itself. Nothing is closed but the runners' memory."""
@@ -241,38 +273,6 @@ class _Lent:
 
     def close(self) -> None:
         """Left to the owner."""
-
-
-def as_text(found: Mapping[str, Any]) -> str:
-    """The figures for a person."""
-    memory = found["memory"]
-    trips = ", ".join(f"{name} {us:.0f} µs" for name, us in memory["round_trip_us"].items())
-    lines = [
-        found["device"],
-        f"memory: {memory['chosen']} (720p in, results out: {trips})",
-        f"copy on the device {found['device_copy_gb_s']:.0f} GB/s",
-        f"empty launch {found['empty_launch_us']:.2f} µs",
-    ]
-    for name, row in found["frames"].items():
-        lines.append(
-            f"{name}: all inputs {row['kernel_us']:.2f} µs (memory {row['memory_bound_us']:.2f} + launch = "
-            f"{row['roofline_us']:.2f} µs; from Python {row['launched_from_python_us']:.1f}), "
-            f"upload {row['upload_us']:.1f} µs, OpenCV {row['host_opencv_us']:.0f} µs, apart from OpenCV "
-            f"{found['opencv']} at most {row['max_apart_from_opencv']} ({row['share_apart_from_opencv']:.4%})"
-        )
-    kernel_us = found["frames"]["720p"]["kernel_us"]
-    lines.append(
-        f"target for 720p at most {TARGET_US:.0f} µs: {'met' if kernel_us <= TARGET_US else 'missed'}"
-    )
-    for name, row in found.get("whole_frame", {}).items():
-        lines.append(
-            f"{name}, four nets: graph {row['graph_us']:.0f} µs, piece by piece "
-            f"{row['piece_by_piece_us']:.0f} µs, engine by engine {row['engine_by_engine_us']:.0f} µs"
-        )
-        lines += [f"  no graph for {nets}: {why}" for nets, why in row["not_graphs"].items()]
-    if "whole_frame" not in found:
-        lines.append("a whole frame was not measured: no engines were given")
-    return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None, engines: Engines | None = None) -> int:

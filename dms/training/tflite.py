@@ -9,9 +9,8 @@ last layers.
 
 from __future__ import annotations
 
-import hashlib
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,25 +21,21 @@ from numpy.typing import NDArray
 from onnx import ModelProto, numpy_helper
 from torch import nn
 
-from dms.calibration.inputs import calibration_inputs as of_a_set
+from dms.calibration.inputs import inputs_of
 from dms.engines.contract import CONTRACTS
 from dms.engines.graph import WEIGHTED
 from dms.engines.limits import MOST_IMAGES
-from dms.engines.manifest import EngineFile, load_manifest, rewrite
+from dms.engines.manifest import load_manifest
+from dms.engines.release import put
 from dms.engines.running import Images, infer_with
 from dms.engines.storage import LEAST_VALUES, read_model
 from dms.errors import ConfigError, EngineMismatch
-from dms.evaluation.inputs import calibration_inputs as of_a_pack
 from dms.evaluation.labelled import open_labelled
-from dms.evaluation.pack import TABLES
-from dms.files import write_together
 from dms.training.fitting import load_trained, recipe_of
 from dms.training.folding import fused
 from dms.training.recipe import make_net
 from dms.training.tflite_layers import float_patterns, operations_of
 
-NAMES = {"lite.fp32": "model.tflite", "lite.int8": "model.int8.tflite"}
-"""File name of each artefact."""
 TOLERANCE = 1e-4
 """How far the torch module may be from the shipped engine, relative to the larger of 1 and the value."""
 SIGNATURE = "serving_default"
@@ -69,7 +64,7 @@ def convert(net: str, engines: Path, data: Path, config: Path, trained: Path | N
     note = load_manifest(engines / net)
     path = note.verified_path("fp32")
     shipped = read_model(path, net)
-    images = calibration_images(net, data)
+    images = inputs_of(net, open_labelled(data), data, MOST_IMAGES)
     module = trained_module(trained, net) if trained else shipped_module(shipped, net, config)
     require_same(module, path, images[:16])
     plain = converted(module, net)
@@ -77,7 +72,7 @@ def convert(net: str, engines: Path, data: Path, config: Path, trained: Path | N
         "lite.fp32": halved(plain),
         "lite.int8": quantized(plain, images, biases(shipped, note.float_nodes)),
     }
-    _place(engines / net, contents)
+    put(engines / net, load_manifest(engines / net), contents, {name: version(name) for name in _TOOLS})
     return {artefact: len(content) for artefact, content in contents.items()}
 
 
@@ -161,12 +156,6 @@ def halved(model: bytes) -> bytes:
     return bytes(casting.quantize(enable_progress_report=False).quantized_model)
 
 
-def calibration_images(net: str, folder: Path, most: int = MOST_IMAGES) -> Images:
-    """What to calibrate with: of a pack rows that are trained on, as for the ONNX files; of a set all."""
-    pack = open_labelled(folder)
-    return of_a_pack(net, pack, most) if (folder / TABLES).is_file() else of_a_set(net, pack, most)
-
-
 def quantized(model: bytes, images: Images, float_layers: Iterable[NDArray[Any]]) -> bytes:
     """The net in INT8, its ranges taken from `images`; layers with one of the given biases stay in float."""
     from ai_edge_quantizer import quantizer, recipe
@@ -208,23 +197,3 @@ def biases(shipped: ModelProto, float_nodes: Iterable[str]) -> Iterator[NDArray[
     for node in shipped.graph.node:
         if node.name in names and node.op_type in WEIGHTED:
             yield numpy_helper.to_array(held[node.input[2]])
-
-
-def _place(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write the files, then the manifest that vouches for them; figures of older files are dropped."""
-    write_together({folder / NAMES[artefact]: content for artefact, content in contents.items()})
-    note = load_manifest(folder)
-    files = {
-        artefact: EngineFile(
-            path=NAMES[artefact], sha256=hashlib.sha256(content).hexdigest(), bytes=len(content)
-        )
-        for artefact, content in contents.items()
-    }
-    rewrite(
-        folder,
-        files={**note.files, **files},
-        proofs={artefact: by for artefact, by in note.proofs.items() if artefact not in files},
-        metrics={artefact: by for artefact, by in note.metrics.items() if artefact not in files},
-        speed_ms={runtime: by for runtime, by in note.speed_ms.items() if runtime != "litert"},
-        tools={**note.tools, **{name: version(name) for name in _TOOLS}},
-    )

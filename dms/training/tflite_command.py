@@ -34,9 +34,10 @@ def tflite(net: str, folder: Path, engines: Path, trained: Path | None, config: 
     ranges of INT8 are taken from pictures of the pack. Afterwards prove the files:
     `dms engines verify --backend litert`.
     """
+    from dms.engines.release import LITE_NAMES
     from dms.training import tflite as converting
 
     for name in CONTRACTS if net == "all" else (net,):
         sizes = converting.convert(name, engines, folder, config, trained / name if trained else None)
         for artefact, size in sizes.items():
-            click.echo(f"{engines / name / converting.NAMES[artefact]}: {size:,} bytes")
+            click.echo(f"{engines / name / LITE_NAMES[artefact]}: {size:,} bytes")

@@ -7,10 +7,12 @@ import pytest
 from dms.backends import Options, open_backend
 from dms.engines.contract import CONTRACTS
 from dms.engines.manifest import load_manifest
-from dms.errors import EngineMismatch
+from dms.errors import EngineMismatch, EngineUnavailable
 from dms.resources import engines_folder
 
 pytest.importorskip("openvino", reason="the extra intel is not installed")
+
+import openvino
 
 from dms.backends.openvino import OpenVinoBackend
 
@@ -25,6 +27,10 @@ def picture(net):
     return {"image": np.tile(ramp, (1, 1, contract.height, 1))}
 
 
+def refuse(*arguments, **settings):
+    raise RuntimeError("no plug-in")
+
+
 @pytest.mark.parametrize("net", CONTRACTS)
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "trt.int8"])
 def test_what_was_compiled_is_kept_and_gives_the_same(precision, net, tmp_path):
@@ -37,12 +43,21 @@ def test_what_was_compiled_is_kept_and_gives_the_same(precision, net, tmp_path):
 
 
 def test_the_kept_form_is_what_runs_the_next_time(tmp_path, monkeypatch):
-    import openvino
+    path, heard = engine("fatigue", "trt.int8"), []
+    options = Options(cache=tmp_path, told=heard.append)
+    first = OpenVinoBackend(path, options).infer(picture("fatigue"))
+    assert heard == ["compiling fatigue/model.trt.int8.onnx for this processor"]
+    monkeypatch.setattr(openvino.Core, "compile_model", refuse)
+    second = OpenVinoBackend(path, options).infer(picture("fatigue"))
+    assert np.array_equal(first["state"], second["state"])
+    assert len(heard) == 1
 
-    options = Options(cache=tmp_path)
-    OpenVinoBackend(engine("fatigue", "trt.int8"), options)
-    monkeypatch.delattr(openvino.Core, "read_model")
-    OpenVinoBackend(engine("fatigue", "trt.int8"), options)
+
+@pytest.mark.parametrize("broken", ["__init__", "get_property", "get_versions"])
+def test_an_openvino_without_its_plugin_is_no_bad_file(broken, monkeypatch):
+    monkeypatch.setattr(openvino.Core, broken, refuse)
+    with pytest.raises(EngineUnavailable, match=r"nothing for this processor \(no plug-in\).*backend `ort`"):
+        OpenVinoBackend(engine("fatigue", "fp32"), Options())
 
 
 def test_a_damaged_compiled_form_is_made_again(tmp_path):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from dms.backends import Options
-from dms.backends.trt import open_engine
+from dms.backends.trt import load_or_build
 from dms.backends.trt_api import FULL, RTX, load_tensorrt, new_logger
 from dms.backends.trt_build import BuildOptions, build_plan
 from dms.engines.ahead import TARGETS, ahead_table, build_ahead
@@ -192,7 +192,7 @@ def test_without_a_gpu_a_good_plan_is_a_reason_for_another_runtime_not_a_crash(a
     if trt.Runtime(logger).deserialize_cuda_engine(build_plan(api, path, BuildOptions(), silent).plan):
         pytest.skip("there is a GPU here that TensorRT-RTX runs on")
     with pytest.raises(EngineUnavailable, match=r"cannot load the plan it has just built.*[Cc]uda"):
-        open_engine(api, path, key_of(api, path), BuildOptions(), Options(cache=tmp_path, told=silent))
+        load_or_build(api, path, key_of(api, path), BuildOptions(), Options(cache=tmp_path, told=silent))
 
 
 @pytest.mark.parametrize("flavour", [FULL, RTX])

@@ -6,14 +6,15 @@ import hashlib
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
 import pytest
 from click.testing import CliRunner, Result
 
+from dms.backends import BACKENDS
 from dms.cli import main
-from dms.engines import candidates
 from dms.engines.gate import load_verdict
 from dms.engines.manifest import load_manifest, rewrite
 from dms.resources import engines_folder
@@ -35,6 +36,13 @@ def test_without_the_gate_it_opens_and_says_what_there_was_to_do(tmp_path: Path)
     assert done.stdout.startswith("fatigue: cpu.int8 opened in ")
     assert done.stdout.endswith(" s on ONNX Runtime, which compiles nothing ahead\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_openvino_keeps_what_it_compiled_and_says_where(tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="the extra intel is not installed")
+    done = build(tmp_path, "--backend", "openvino")
+    assert done.stdout.endswith(f" s on OpenVINO, kept under {tmp_path}\n")
+    assert list(tmp_path.iterdir())
 
 
 def test_precision_and_backend_win_over_the_configuration(tmp_path: Path) -> None:
@@ -62,16 +70,16 @@ def test_a_runtime_that_is_not_here_ends_with_its_code(
 
 
 def test_the_gate_tells_its_candidates_and_a_run_takes_its_choice(tmp_path: Path) -> None:
-    done = build(tmp_path, "--gate", "--set", "engines.fatigue.threads=2")
+    done = build(tmp_path, "--gate", "--set", "engines.fatigue.threads=2", "--set", "engines.max_batch=3")
     assert done.exit_code == 0, done.output
     verdict = load_verdict(tmp_path, "fatigue", "ort")
     assert verdict is not None
-    assert verdict.conditions.threads == 2
+    assert (verdict.conditions.threads, verdict.conditions.max_batch) == (2, 3)
     assert (verdict.data.name, verdict.data.pictures) == ("calib_data", 160)
     assert "fatigue: timing both in turns" in done.stderr
     first, fp32, int8, choice, kept = done.stdout.splitlines()
     assert first.startswith("fatigue on ONNX Runtime: ")
-    assert "2 threads; on `calib_data` (160 pictures" in first
+    assert "2 threads, batch of 3; on `calib_data` (160 pictures" in first
     for line, candidate in ((fp32, verdict.candidates[0]), (int8, verdict.candidates[1])):
         assert candidate.figures is not None
         assert line.startswith(f"  {candidate.artefact:<9} p50 {candidate.figures.p50_ms:.2f} ms, p95 ")
@@ -101,7 +109,7 @@ def test_a_net_without_a_file_that_passes_ends_with_exit_code_5(
         (folder / files[artefact].path).write_bytes(content)
         files[artefact] = files[artefact].model_copy(update=told)
     rewrite(folder, files=files)
-    monkeypatch.setitem(candidates.FLOATS, "ort", "fp16")
+    monkeypatch.setitem(BACKENDS, "ort", replace(BACKENDS["ort"], float_precision="fp16"))
     done = build(tmp_path, "--gate", "--set", f"engines.folder={tmp_path / 'engines'}")
     assert done.exit_code == 5
     assert "  -> none passes: int8 loses " in done.stdout
@@ -149,7 +157,7 @@ def test_best_runs_what_the_gate_chose(tmp_path: Path, caplog: pytest.LogCapture
     cache = tmp_path / "cache"
     given = ["--set", f"engines.cache={cache}", "--set", "engines.fatigue.precision=best"]
     assert dms("analyze", tmp_path / "frames", *given).exit_code == 0
-    assert "engine fatigue on ort: best means int8, no gate was run" in caplog.text
+    assert "engine fatigue on ort: best means fp32, no gate was run" in caplog.text
     caplog.clear()
     assert build(cache, "--gate").exit_code == 0
     assert dms("analyze", tmp_path / "frames", *given).exit_code == 0

@@ -256,3 +256,12 @@ def test_every_runtime_can_be_named_and_knows_its_files() -> None:
     for forms in ARTEFACTS.values():
         assert set(forms) <= set(get_args(Precision)) - {"best"}
         assert set(forms.values()) <= set(PRECISIONS)
+        assert "int8" in forms
+    for runtime in BACKENDS.values():
+        assert runtime.float_precision in runtime.artefacts
+
+
+@pytest.mark.parametrize("most", [0, 65, "many"])
+def test_a_batch_is_1_to_64_pictures(most):
+    assert load_config([], ["engines.max_batch=64"]).engines.max_batch == 64
+    assert "engines.max_batch" in refused([], [f"engines.max_batch={most}"])

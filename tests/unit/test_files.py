@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_rename_that_fails_takes_back_those_before_it(
     real = Path.replace
 
     def refuses(path: Path, target: Path) -> Path:
-        if path.name == ".last.partial":
+        if path.name.startswith(".last."):
             raise OSError(errno.EACCES, "Permission denied")
         return real(path, target)
 
@@ -82,6 +83,79 @@ def test_files_written_together_leave_nothing_behind(tmp_path: Path) -> None:
         write_together(dict.fromkeys(paths, content))
         assert [path.read_bytes() for path in paths] == [content] * 2
     assert sorted(os.listdir(tmp_path)) == ["first", "second"]
+
+
+TIMES, SIZE = 100, 300_000
+
+
+def write_often(folder: Path, letter: bytes) -> None:
+    """What a second process does: two files of this letter, again and again."""
+    for _ in range(TIMES):
+        write_together({folder / name: letter * SIZE for name in ("first", "second")})
+
+
+def test_two_processes_that_write_the_same_files_never_leave_a_torn_one(tmp_path: Path) -> None:
+    context = get_context("spawn")
+    writers = [context.Process(target=write_often, args=(tmp_path, letter)) for letter in (b"a", b"b")]
+    for writer in writers:
+        writer.start()
+    seen = set()
+    try:
+        while any(writer.is_alive() for writer in writers):
+            for path in (tmp_path / "first", tmp_path / "second"):
+                if path.exists():
+                    content = path.read_bytes()
+                    seen.add((content[:1], len(content), content.count(content[:1])))
+    finally:
+        for writer in writers:
+            writer.join(60)
+            writer.kill()
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert seen <= {(b"a", SIZE, SIZE), (b"b", SIZE, SIZE)}
+    assert seen
+    assert sorted(os.listdir(tmp_path)) == ["first", "second"]
+
+
+def test_files_reach_the_disk_before_they_are_renamed_and_the_folder_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = []
+    sync, rename = os.fsync, Path.replace
+
+    def noted_sync(handle: int) -> None:
+        done.append(("sync", Path(os.readlink(f"/proc/self/fd/{handle}")).name.split(".")[1:2]))
+        sync(handle)
+
+    def noted_rename(path: Path, target: Path) -> Path:
+        done.append(("rename", [target.name]))
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(Path, "replace", noted_rename)
+    write_together({tmp_path / name: b"new" for name in ("first", "second")})
+    written = [("sync", ["first"]), ("sync", ["second"]), ("rename", ["first"]), ("rename", ["second"])]
+    assert done == [*written, ("sync", [])]
+
+
+def test_a_folder_that_cannot_be_synced_has_the_new_file_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_folders(handle: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{handle}"):
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", no_folders)
+    write_atomically(tmp_path / "summary.json", "new")
+    assert (tmp_path / "summary.json").read_text() == "new"
+
+
+def test_a_file_keeps_the_permissions_that_the_user_gives(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        write_atomically(tmp_path / "summary.json", "new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "summary.json").stat().st_mode & 0o777 == 0o644
 
 
 def test_a_section_is_replaced_between_its_marks_once() -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
-from dms.errors import EngineUnavailable
+from dms.backends.packages import load
 
 INSTALL = "pip install 'dms[jetson6]' (JetPack 6, CUDA 12) or 'dms[jetson7]' (JetPack 7 and newer, CUDA 13)"
 ELSE = "or choose another backend"
@@ -17,7 +16,4 @@ def bindings(module: str) -> Any:
     Raises:
         EngineUnavailable: they are not installed.
     """
-    try:
-        return import_module(f"cuda.bindings.{module}")
-    except ImportError as e:
-        raise EngineUnavailable(f"the CUDA bindings for Python are not installed; {INSTALL}") from e
+    return load(f"cuda.bindings.{module}", "CUDA's bindings for Python", INSTALL)

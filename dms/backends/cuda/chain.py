@@ -10,11 +10,13 @@ device places them itself (`place`), and the answers are those of the way throug
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,8 @@ from dms.backends.cuda.runner import bind
 from dms.backends.cuda.runtime import Device, Stream
 from dms.backends.device import DeviceEngine
 from dms.errors import EngineError
+
+log = logging.getLogger(__name__)
 
 NETS = ("face", "eyes", "fatigue", "distraction")
 """The order of rows and results: nets that are cut together are neighbours."""
@@ -118,6 +122,25 @@ class FrameChain:
         self._begins = dict(zip(self._slots, accumulate(sizes, initial=0), strict=False))
         return sum(sizes)
 
+    def prepare(self, shape: tuple[int, ...]) -> None:
+        """Make all that depends on the size of the frames, (height, width), and try every graph.
+
+        That takes a while: to be done at start. A frame of another size does it on its way.
+
+        Raises:
+            EngineError: the frames are too large.
+            EngineUnavailable: too little memory.
+        """
+        self._check_open()
+        if self._sized is not None:
+            if self._sized.pixels.shape == shape:
+                return
+            log.warning("frames are now %sx%s: what depends on that is made anew on the GPU", *shape[::-1])
+        self._held.clear()
+        self._sized, self._frame = None, None
+        self._of_size.close()
+        self._sized = self._made_for(shape)
+
     def look(
         self,
         net: str,
@@ -141,8 +164,7 @@ class FrameChain:
         Raises:
             EngineError: something failed on the device; nothing is kept.
         """
-        if self._resources is None:
-            raise EngineError("the engines' chain was closed; open it again before use")
+        self._check_open()
         if self._frame is None or self._frame[0] != frame_id or self._frame[1] is not image:
             self._take(frame_id, image)
         held = self._held.pop(net, None)
@@ -151,13 +173,15 @@ class FrameChain:
             held = self._held.pop(net)
         return held.arrays
 
+    def _check_open(self) -> None:
+        if self._resources is None:
+            raise EngineError("the engines' chain was closed; open it again before use")
+
     def _take(self, frame_id: int, image: NDArray[np.uint8]) -> None:
         self._held.clear()
         self._frame = None
-        if self._sized is None or self._sized.pixels.shape != image.shape:
-            self._sized = None
-            self._of_size.close()
-            self._sized = self._made_for(image)
+        self.prepare(image.shape)
+        assert self._sized is not None, "prepared for"
         np.copyto(self._sized.pixels, image)
         self._frame = frame_id, image
 
@@ -176,16 +200,17 @@ class FrameChain:
         block = self._results.host[begin:end].copy()  # the next frame overwrites the buffer
         return {name: slot.of(block) for name, slot in self._slots[net].items()}
 
-    def _made_for(self, image: NDArray[np.uint8]) -> _Sized:
-        """Buffers and graphs for frames of this size; `image` is what the graphs are tried on."""
-        if image.size > LARGEST_FRAME:
-            raise EngineError(f"a frame of {image.size} pixels is too large to cut, at most {LARGEST_FRAME}")
+    def _made_for(self, shape: tuple[int, ...]) -> _Sized:
+        """Buffers and graphs for frames of this size. The graphs are tried on noise."""
+        size = prod(shape)
+        if size > LARGEST_FRAME:
+            raise EngineError(f"a frame of {size} pixels is too large to cut, at most {LARGEST_FRAME}")
         with ExitStack() as stack:
-            block = stack.enter_context(closing(self._memory(self._device, _PIXELS + image.size)))
+            block = stack.enter_context(closing(self._memory(self._device, _PIXELS + size)))
             rows = block.host[: len(NETS) * ROW.itemsize].view(ROW)
-            pixels = block.host[_PIXELS:].reshape(image.shape)
-            np.copyto(pixels, image)
-            self._describe_rows(rows, image.shape)
+            pixels = block.host[_PIXELS:].reshape(shape)
+            pixels[:] = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+            self._describe_rows(rows, shape)
             work: dict[tuple[Nets, Nets], Work] = {}
             sized = _Sized(block, rows, pixels, work)
             for nets in self._sets():

@@ -149,14 +149,15 @@ def cubin(arch: str, cache: Path | None) -> bytes:
     Raises:
         EngineUnavailable: they cannot be compiled.
     """
-    compiler, text = Compiler(), source()
+    text = source()
     if cache is None:
-        return compiler.cubin(text, OPTIONS, arch)
+        return Compiler().cubin(text, OPTIONS, arch)
     key = hashlib.sha256("\n".join((text, *OPTIONS)).encode()).hexdigest()[:16]
-    path = cache / f"crops-{arch}-nvrtc{compiler.version}-{key}.cubin"
+    # Not by the compiler's version: where kernels are kept, a device needs no compiler.
+    path = cache / f"crops-{arch}-{key}.cubin"
     kept = _kept(path)
     if kept is None:
-        kept = compiler.cubin(text, OPTIONS, arch)
+        kept = Compiler().cubin(text, OPTIONS, arch)
         _keep(path, kept)
     return kept
 

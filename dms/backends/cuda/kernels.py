@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from dms.backends.cuda.bindings import ELSE, bindings
 from dms.backends.cuda.runtime import DeviceInfo, Stream
 from dms.errors import EngineError, EngineUnavailable
+
+log = logging.getLogger(__name__)
 
 
 class Compiler:
@@ -99,4 +102,7 @@ class Module:
         """Unload. May be called twice."""
         if self._handle is not None:
             handle, self._handle = self._handle, None
-            self._ask("cuModuleUnload", handle)
+            try:
+                self._ask("cuModuleUnload", handle)
+            except EngineError as error:  # as `Device.give_back`
+                log.debug("not given back: %s", error)

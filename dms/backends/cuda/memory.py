@@ -6,10 +6,12 @@ processor. `Pinned`: memory on both sides and copies on the stream; for GPUs wit
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 from typing import Any, Protocol
 
@@ -17,7 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dms.backends import TensorSpec
+from dms.backends.cuda.bindings import ELSE
 from dms.backends.cuda.runtime import Device, Stream, host_bytes
+from dms.errors import EngineError, EngineUnavailable
+
+log = logging.getLogger(__name__)
 
 ALIGNMENT = 256
 """What `cudaMalloc` aligns to, and every engine may therefore expect of an address."""
@@ -106,7 +112,10 @@ STRATEGIES: dict[str, Strategy] = {"mapped": Mapped, "pinned": Pinned}
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The better way here and what was measured: microseconds for one frame in and its results out."""
+    """The better way here and what was measured: microseconds for one frame in and its results out.
+
+    A way that does not work here has no figure.
+    """
 
     name: str
     round_trip_us: dict[str, float]
@@ -121,12 +130,21 @@ def choose(device: Device, nbytes: int = 1280 * 720) -> Choice:
     """The better way for frames of `nbytes`: what the hardware suggests, unless the other is clearly faster.
 
     Raises:
-        EngineUnavailable: not even the buffers of the probe can be had.
+        EngineUnavailable: neither works here; the text tells why of each.
     """
-    measured = {name: round_trip_us(device, strategy, nbytes) for name, strategy in STRATEGIES.items()}
+    measured: dict[str, float] = {}
+    refused: list[str] = []
+    for name, strategy in STRATEGIES.items():
+        try:
+            measured[name] = round_trip_us(device, strategy, nbytes)
+        except EngineError as error:  # some GPUs cannot map memory of the host
+            log.info("memory of the way %s cannot be used: %s", name, error)
+            refused.append(f"{name}: {error}")
+    if not measured:
+        raise EngineUnavailable(f"no memory to work with on {device.info} ({'; '.join(refused)}); {ELSE}")
     suggested, other = ("mapped", "pinned") if device.info.integrated else ("pinned", "mapped")
-    better = other if measured[other] < CLEARLY_FASTER * measured[suggested] else suggested
-    return Choice(better, measured)
+    is_clear = measured.get(other, inf) < CLEARLY_FASTER * measured.get(suggested, inf)
+    return Choice(other if is_clear else suggested, measured)
 
 
 def round_trip_us(device: Device, strategy: Strategy, nbytes: int, results: int = 65536) -> float:

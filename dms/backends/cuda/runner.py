@@ -19,7 +19,8 @@ from dms.errors import EngineError
 class DeviceRunner:
     """Owns the memory and the stream of one engine, and closes it at the end.
 
-    `device` is the engine, for those who want to chain it with others.
+    `device` is the engine, for those who want to chain it with others. It runs once here: TensorRT-RTX
+    finishes its kernels at the first run, and an engine that cannot run is known before the first frame.
 
     Args:
         engine: what computes.
@@ -28,6 +29,7 @@ class DeviceRunner:
 
     Raises:
         EngineUnavailable: no GPU, or too little memory on it.
+        EngineError: the first run failed.
     """
 
     def __init__(self, engine: DeviceEngine, max_batch: int = 1, memory: Strategy | None = None) -> None:
@@ -45,6 +47,7 @@ class DeviceRunner:
             largest_in, largest_out = map(end_of, self._layouts[max_batch])
             self._in = stack.enter_context(closing(memory(gpu, largest_in)))
             self._out = stack.enter_context(closing(memory(gpu, largest_out)))
+            self._run({n: np.zeros(slot.shape, slot.dtype) for n, slot in self._layouts[1][0].items()})
             self._resources: ExitStack | None = stack.pop_all()
         self._max_batch = max_batch
 

@@ -6,6 +6,7 @@ Nothing here uses managed memory: the GPUs of a Jetson do not let the processor 
 from __future__ import annotations
 
 import ctypes
+import logging
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from dms.backends.cuda.bindings import ELSE, INSTALL, bindings
 from dms.errors import EngineError, EngineUnavailable
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,13 @@ class Device:
             raise EngineError(f"{function}: {self._rt.cudaGetErrorString(code)[1].decode()} ({code.name})")
         return values[0] if len(values) == 1 else tuple(values)
 
+    def give_back(self, function: str, handle: Any) -> None:
+        """Call what frees `handle`. After a sticky error that fails as well: no news, so it is not raised."""
+        try:
+            self._ask(function, handle)
+        except EngineError as error:
+            log.debug("not given back: %s", error)
+
     def memory(self) -> tuple[int, int]:
         """Bytes of device memory: free, and in all."""
         free, total = self._ask("cudaMemGetInfo")
@@ -115,7 +125,7 @@ class Device:
 
     def free(self, address: int) -> None:
         """Give back what `allocate` gave."""
-        self._ask("cudaFree", address)
+        self.give_back("cudaFree", address)
 
     def allocate_host(self, nbytes: int, *, mapped: bool) -> int:
         """Page-locked memory of the host; its host address. `mapped`: the device sees it as well.
@@ -138,7 +148,7 @@ class Device:
 
     def free_host(self, address: int) -> None:
         """Give back what `allocate_host` gave."""
-        self._ask("cudaFreeHost", address)
+        self.give_back("cudaFreeHost", address)
 
     def mapped_address(self, host: int) -> int:
         """Where the device sees mapped memory of the host."""
@@ -196,7 +206,7 @@ class Stream:
         """End a recording that went wrong, so that the stream can be used again."""
         code, graph = self._rt.cudaStreamEndCapture(self.handle)
         if int(code) == 0:
-            self._ask("cudaGraphDestroy", graph)
+            self.device.give_back("cudaGraphDestroy", graph)
         self._rt.cudaGetLastError()
 
     def instantiate(self, graph: Any) -> Any:
@@ -204,7 +214,7 @@ class Stream:
         try:
             return self._ask("cudaGraphInstantiate", graph, 0)
         finally:
-            self._ask("cudaGraphDestroy", graph)
+            self.device.give_back("cudaGraphDestroy", graph)
 
     def launch(self, executable: Any) -> None:
         """Put a whole graph on the stream."""
@@ -212,14 +222,14 @@ class Stream:
 
     def discard(self, executable: Any) -> None:
         """Give back what `instantiate` gave."""
-        self._ask("cudaGraphExecDestroy", executable)
+        self.device.give_back("cudaGraphExecDestroy", executable)
 
     def close(self) -> None:
         """Give the stream back. May be called twice."""
         if self.handle:
             self._done.close()
             handle, self.handle = self.handle, 0
-            self._ask("cudaStreamDestroy", handle)
+            self.device.give_back("cudaStreamDestroy", handle)
 
 
 class Event:
@@ -227,6 +237,7 @@ class Event:
 
     def __init__(self, device: Device) -> None:
         self._ask = device._ask
+        self._give_back = device.give_back
         self._handle: Any = self._ask("cudaEventCreateWithFlags", device._rt.cudaEventBlockingSync)
 
     def record(self, stream: Stream) -> None:
@@ -249,7 +260,7 @@ class Event:
         """Give the event back. May be called twice."""
         if self._handle is not None:
             handle, self._handle = self._handle, None
-            self._ask("cudaEventDestroy", handle)
+            self._give_back("cudaEventDestroy", handle)
 
 
 def host_bytes(address: int, nbytes: int) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ import pytest
 
 from dms.backends import Options, TensorSpec, open_backend
 from dms.backends.cuda.runtime import DeviceInfo
-from dms.backends.trt import TrtEngine, open_engine, plan_name
+from dms.backends.trt import TrtEngine, driver_version, load_or_build, plan_name
 from dms.backends.trt_api import FULL, TensorRt
 from dms.backends.trt_build import BuildOptions
 from dms.control.sensors import Sensors
@@ -22,7 +22,7 @@ KEY = PlanKey(
     flavour=FULL,
     version="11.4",
     cuda="13.0",
-    driver="13.0",
+    driver="580.95.05",
     gpu="Orin",
     compute_capability=87,
     multiprocessors=16,
@@ -43,7 +43,7 @@ def model(tmp_path):
 def opened(script, model, cache=None, said=None) -> TrtEngine:
     api = TensorRt(stand_in(script, NewFlags), FULL, "11.4")
     options = Options(cache=cache, max_batch=4, told=(said if said is not None else []).append)
-    return open_engine(api, model, KEY, BuildOptions(max_batch=4), options)
+    return load_or_build(api, model, KEY, BuildOptions(max_batch=4), options)
 
 
 def run(engine, rows, *, stream=7):
@@ -189,8 +189,8 @@ def test_the_plan_is_kept_for_this_device_file_and_version(model, tmp_path):
         onnx_sha256=hashlib.sha256(b"onnx").hexdigest(),
         flavour="tensorrt",
         version="10.3.0",
-        cuda="12.9",
-        driver="12.6",
+        cuda="12.6",  # what the driver speaks: a new wheel of the bindings changes no plan
+        driver=driver_version(),
         gpu="Orin",
         compute_capability=87,
         multiprocessors=16,
@@ -198,6 +198,13 @@ def test_the_plan_is_kept_for_this_device_file_and_version(model, tmp_path):
         power_mode=Sensors().power_mode(),
         options={"max_batch": 2, "workspace_mb": 256, "level": 3},
     )
+
+
+def test_the_driver_is_told_by_its_kernel_module_or_not_at_all(tmp_path):
+    told = tmp_path / "version"
+    assert driver_version(told) is None
+    told.write_text("580.95.05\n", encoding="utf-8")
+    assert driver_version(told) == "580.95.05"
 
 
 @pytest.mark.usefixtures("orin")

@@ -3,7 +3,7 @@
 import pytest
 
 from dms.backends.trt_api import FULL, RTX, TensorRt
-from dms.backends.trt_build import BuildOptions, _monitor, build_plan
+from dms.backends.trt_build import BuildOptions, _Job, _monitor, build_plan
 from dms.errors import EngineMismatch, EngineMissing, EngineUnavailable
 from tests.unit.backends.trt_standin import (
     DataType,
@@ -82,6 +82,31 @@ def test_from_11_on_there_is_no_second_try(model):
 def test_both_ways_failing_is_told_with_the_log(model):
     with pytest.raises(EngineUnavailable, match="out of memory"):
         build(Script(plans=[None, None], trouble="out of memory", at="build"), model)
+
+
+def test_a_build_that_was_cancelled_is_not_tried_again(model):
+    script, said = Script(plans=[None, b"weak"], trouble="cancelled", at="build"), []
+    api = TensorRt(stand_in(script), FULL, "10.3.0")
+    monitor = _monitor(api, "eyes", said.append)
+    monitor.cancelled = True  # as Ctrl-C leaves it, and the builder gives nothing
+    job = _Job(api, model, b"onnx", BuildOptions(), monitor, b"", "")
+    with pytest.raises(EngineUnavailable, match="could not build it: cancelled"):
+        job.run_either_way(said.append)
+    assert script.plans == [b"weak"]
+    assert said == []
+
+
+def test_without_a_gpu_there_is_no_second_try(model):
+    script, said = Script(trouble="no CUDA-capable device", at="builder"), []
+    with pytest.raises(EngineUnavailable, match="cannot start here: no CUDA-capable device"):
+        build(script, model, told=said.append)
+    assert said == []
+
+
+def test_the_second_failure_is_told_by_its_own_log(model):
+    with pytest.raises(EngineUnavailable) as failed:
+        build(Script(plans=[None, None], trouble="out of memory", at="build"), model)
+    assert str(failed.value).count("out of memory") == 1
 
 
 def test_a_refused_node_is_named_with_its_operator_and_type(model):

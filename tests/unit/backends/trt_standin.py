@@ -28,12 +28,15 @@ class Script:
     """What the stand-in does, and what it was asked.
 
     `plans` are what builds give, in turn (None: the build fails); `loadable` the plans that can be loaded;
-    `largest` the batch that the engine takes. `trouble` is logged as an error where `at` says.
+    `largest` the batch that the engine takes, `image` and `outputs` the shapes of one row. `trouble` is
+    logged as an error where `at` says.
     """
 
     plans: list = field(default_factory=lambda: [b"plan"])
     loadable: tuple = (b"plan",)
     largest: int = 4
+    image: tuple = (1, 2, 2)
+    outputs: dict = field(default_factory=lambda: {"state": (1,)})
     refusal: tuple | None = None
     layers: tuple = ()
     trouble: str = ""
@@ -212,11 +215,13 @@ class IExecutionContext:
         return memory % 4 == 0
 
     def execute_async_v3(self, stream_handle):
-        if self._script.say(self._logger, "run") or len(self._addresses) < 2:
+        if self._script.say(self._logger, "run") or len(self._addresses) <= len(self._script.outputs):
             return False
         self._script.asked.append(f"run on {stream_handle}")
-        image = _host(self._addresses["image"], ctypes.c_uint8, (self._batch, 4))
-        _host(self._addresses["state"], ctypes.c_float, (self._batch, 1))[:] = image.mean(1, keepdims=True)
+        image = _host(self._addresses["image"], ctypes.c_uint8, (self._batch, *self._script.image))
+        for name, shape in self._script.outputs.items():
+            output = _host(self._addresses[name], ctypes.c_float, (self._batch, *shape))
+            output[:] = image.mean((1, 2, 3)).reshape(-1, *(1 for _ in shape))
         return True
 
 
@@ -226,19 +231,18 @@ def _host(address, kind, shape):
 
 
 class ICudaEngine:
-    num_io_tensors = 2
-
     def __init__(self, script, logger):
         self._script, self._logger = script, logger
+        self.num_io_tensors = 1 + len(script.outputs)
 
     def get_tensor_name(self, index):
-        return ("image", "state")[index]
+        return ("image", *self._script.outputs)[index]
 
     def get_tensor_mode(self, name):
         return Mode.INPUT if name == "image" else Mode.OUTPUT
 
     def get_tensor_shape(self, name):
-        return (-1, 1, 2, 2) if name == "image" else (-1, 1)
+        return (-1, *{"image": self._script.image, **self._script.outputs}[name])
 
     def get_tensor_dtype(self, name):
         return DataType.UINT8 if name == "image" else self._script.dtype

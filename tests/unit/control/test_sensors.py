@@ -1,8 +1,10 @@
 """What a device tells, read from trees with the names real ones have."""
 
+import platform
+
 import pytest
 
-from dms.control.sensors import NVPMODEL, Sensors
+from dms.control.sensors import NVPMODEL, Sensors, processor
 from tests.unit.control import trees
 
 
@@ -101,6 +103,34 @@ def test_a_tool_that_fails_tells_no_mode(tmp_path):
     tool = tmp_path / NVPMODEL
     tool.write_text(f"{tool.read_text()}exit 3\n")
     assert Sensors(tmp_path).power_mode() is None
+
+
+def test_a_tool_that_may_not_be_run_tells_no_mode_and_a_jetson_is_one_all_the_same(tmp_path):
+    sensors = Sensors(trees.orin_nano_jetpack_6(tmp_path))
+    (tmp_path / NVPMODEL).chmod(0o644)
+    assert (sensors.power_mode(), sensors.l4t()) == (None, "36.4.3")
+
+
+def test_a_tool_that_is_too_slow_once_is_asked_again(tmp_path):
+    trees.nvpmodel(tmp_path, "NV Power Mode: 15W")
+    tool, asked = tmp_path / NVPMODEL, tmp_path / "asked"
+    slow_at_first = f"[ -e {asked} ] || {{ : > {asked}; exec sleep 60; }}"
+    tool.write_text(tool.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\n{slow_at_first}\n"))
+    assert Sensors(tmp_path, patience_s=1.0).power_mode() == "15W"
+
+
+def test_a_tool_that_never_answers_is_asked_twice(tmp_path):
+    trees.nvpmodel(tmp_path, "")
+    asked = tmp_path / "asked"
+    (tmp_path / NVPMODEL).write_text(f"#!/bin/sh\necho . >> {asked}\nexec sleep 60\n")
+    assert Sensors(tmp_path, patience_s=0.5).power_mode() is None
+    assert asked.read_text() == ".\n.\n"
+
+
+def test_the_processor_is_named_or_its_kind_is(tmp_path):
+    assert processor(tmp_path) == platform.machine()
+    trees.plant(tmp_path, {"proc/cpuinfo": "processor\t: 0\nmodel name\t: A Processor: fast\nflags\t: x\n"})
+    assert processor(tmp_path) == "A Processor: fast"
 
 
 @pytest.mark.parametrize("release", ["", "# R36 (release)", "REVISION:", "nonsense, REVISION: 1.0"])

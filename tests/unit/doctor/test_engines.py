@@ -11,17 +11,18 @@ from onnx import TensorProto, helper
 
 from dms.backends.cuda.memory import Choice
 from dms.backends.cuda.runtime import DeviceInfo
-from dms.backends.trt import plan_name
+from dms.backends.trt import plan_key, plan_name
+from dms.backends.trt_api import TensorRt
+from dms.backends.trt_build import BuildOptions
 from dms.config import Config
 from dms.config.file import load_config
-from dms.control.sensors import Sensors
 from dms.doctor import artefacts, examine, fitting, graph, opening, plans, runtimes
 from dms.doctor.check import Grade
 from dms.engines.contract import CONTRACTS
 from dms.engines.gate import Candidate, Figures, Verdict, conditions
 from dms.engines.manifest import DataNote, load_manifest, rewrite
 from dms.engines.opening import options_of
-from dms.engines.plans import Built, PlanKey, Plans
+from dms.engines.plans import Built, Plans
 from dms.errors import EngineUnavailable
 from dms.resources import engines_folder
 
@@ -65,6 +66,15 @@ def test_a_changed_file_fails_and_the_other_engines_stay_well(shipped, engines):
     assert (checks["files eyes"].grade, checks["files"].grade) == (Grade.FAIL, Grade.OK)
     assert "model.fp16.onnx" in checks["files eyes"].detail
     assert "eyes" not in checks["files"].detail
+
+
+def test_a_file_that_only_a_checkout_has_is_not_missed(shipped, engines):
+    for net in CONTRACTS:
+        (shipped / net / "model.tflite").unlink(missing_ok=True)
+        assert "lite.fp32" in (shipped / net / "manifest.json").read_text()
+    checks = found(artefacts.checks(engines()))
+    assert list(checks) == ["files", "simplified", "calibration", "proof"]
+    assert {check.grade for check in checks.values()} == {Grade.OK}
 
 
 def test_engines_that_are_not_there_are_told_and_nothing_else_is(tmp_path):
@@ -176,26 +186,22 @@ def test_the_gate_proves_what_the_release_could_not(engines, tmp_path):
     assert "face trt.int8 +0.07 (by the gate)" in found(artefacts.checks(on_gpu))["proof"].detail
 
 
-HERE = {
-    "flavour": "tensorrt", "version": "10.3.0", "cuda": "12.9", "driver": "12.6", "gpu": "Orin",
-    "compute_capability": 87, "multiprocessors": 8, "l4t": "36.4.3", "power_mode": "MAXN_SUPER",
-}  # fmt: skip
+API = TensorRt(SimpleNamespace(), "tensorrt", "10.3.0")
 
 
 def keep_plan(config, net="face", **changes):
     """A plan in the cache, made for this device but for the changes."""
-    file = load_manifest(Path(config.folder) / net).files["trt.int8"]
-    key = PlanKey(**{"onnx_sha256": file.sha256, **HERE, "options": {"max_batch": 1}, **changes})
+    path = load_manifest(Path(config.folder) / net).verified_path("trt.int8")
+    key = plan_key(API, path, GPU, BuildOptions(max_batch=1)).model_copy(update=changes)
     kept = Plans(Path(config.cache), lambda step: None)
-    name = plan_name(Path(net) / file.path, 1)
-    kept.load(name, key, lambda plan: plan, lambda timing: Built(b"plan"))
+    kept.load(plan_name(path, 1), key, lambda plan: plan, lambda timing: Built(b"plan"))
 
 
 def test_a_plan_for_this_device_is_well(engines):
     config = engines("engines.face.backend=trt")
-    assert plans.plan("face", config, HERE).grade is Grade.WARN
+    assert plans.plan("face", config, API, GPU).grade is Grade.WARN
     keep_plan(config)
-    check = plans.plan("face", config, HERE)
+    check = plans.plan("face", config, API, GPU)
     assert check.grade is Grade.OK, check
 
 
@@ -203,27 +209,21 @@ def test_a_plan_for_this_device_is_well(engines):
     ("changes", "said"),
     [
         ({"version": "10.16.2"}, "version 10.16.2 is now 10.3.0"),
-        ({"power_mode": "15W"}, "power_mode 15W is now MAXN_SUPER"),
+        ({"power_mode": "15W"}, "power_mode 15W is now None"),
         ({"onnx_sha256": "f" * 64}, "onnx_sha256"),
+        ({"options": {"max_batch": 1, "workspace_mb": 64, "level": 3}}, "'workspace_mb': 64"),
     ],
 )
 def test_a_plan_of_another_case_is_told_with_what_changed(engines, changes, said):
     config = engines("engines.face.backend=trt")
     keep_plan(config, **changes)
-    check = plans.plan("face", config, HERE)
+    check = plans.plan("face", config, API, GPU)
     assert (check.grade, said in check.detail) == (Grade.WARN, True)
     assert "dms engines build face" in check.cure
 
 
-def test_what_a_plan_depends_on_is_named_as_in_its_key(device):
-    pytest.importorskip("tensorrt_rtx")
-    here = plans.this_device(GPU, Sensors(device.root))
-    assert set(here) == set(PlanKey.model_fields) - {"onnx_sha256", "options"}
-    assert (here["gpu"], here["power_mode"]) == ("Orin", "MAXN_SUPER")
-
-
 def test_without_tensorrt_or_without_a_gpu_no_plan_is_asked_for(engines):
-    assert list(plans.checks(engines())) == []
+    assert plans.checks(engines()) == {}
 
 
 def test_the_shipped_engines_open_and_run(engines):
@@ -290,7 +290,9 @@ def test_the_gpu_tells_driver_bindings_and_the_way_of_its_frames(orin_gpu):
 def test_an_engine_without_its_plan_is_not_built_by_looking_at_it(orin_gpu, engines, pc):
     pytest.importorskip("tensorrt_rtx")
     config = engines("engines.face.backend=trt")
-    assert [(c.name, c.grade) for c in plans.checks(config)] == [("plan face", Grade.WARN)]
+    assert [(net, c.name, c.grade) for net, c in plans.checks(config).items()] == [
+        ("face", "plan face", Grade.WARN)
+    ]
     names = [check.name for check in examine(lambda: Config(engines=config), pc)]
     assert "plan face" in names
     assert "engine face" not in names

@@ -40,13 +40,14 @@ def test_each_runtime_has_its_column_and_says_what_it_did_not_run() -> None:
         "eyes": {
             "ort": Verified({"cpu.int8": proof(0.1, a=CLOSE)}, {}),
             "litert": Verified({"lite.fp32": proof(-0.0, a=CLOSE)}, {}),
-            "openvino": Verified({"fp32": proof(0.5, a=FAR)}, {"cpu.int8": "cannot load it"}),
+            "openvino": Verified({"fp32": proof(0.5, a=FAR)}, {"cpu.int8": "x"}, {"trt.int8": "x"}),
         }
     }
     assert table(found, ["ort", "openvino", "litert"]) == [
         ["engine", "file", "ONNX Runtime", "OpenVINO", "LiteRT"],
         ["eyes", "fp32", "–", "5.00 %, +0.50 FAILED", "–"],
-        ["eyes", "cpu.int8", "0.50 %, +0.10", "refused", "–"],
+        ["eyes", "cpu.int8", "0.50 %, +0.10", "skipped", "–"],
+        ["eyes", "trt.int8", "–", "REFUSED", "–"],
         ["eyes", "lite.fp32", "–", "–", "0.50 %, +0.00"],
     ]
 

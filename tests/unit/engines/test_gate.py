@@ -1,65 +1,28 @@
-"""The gate on the device: both files really run and are timed; a verdict counts while nothing has changed."""
+"""The gate on the device: both files really run and are timed, and one of them is chosen."""
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dms.backends import Options
-from dms.backends.trt import plan_name
-from dms.engines.candidates import Judge, decide, precisions, record_plans, run_gate
-from dms.engines.gate import (
-    Candidate,
-    Figures,
-    SpeedUp,
-    Verdict,
-    chosen_precision,
-    conditions,
-    load_verdict,
-)
-from dms.engines.manifest import DataNote, Manifest, load_manifest, rewrite
-from dms.engines.plans import Built, PlanKey, Plans
-from dms.engines.running import Infer, Task
-from dms.errors import EngineMismatch, EngineUnavailable, InputError
+from dms.backends import BACKENDS, Options
+from dms.engines.candidates import decide, precisions, run_gate
+from dms.engines.gate import Candidate, Figures, SpeedUp, conditions
+from dms.engines.manifest import Manifest, load_manifest
+from dms.errors import EngineMismatch, EngineUnavailable
 from dms.resources import engines_folder
-from tests.unit.engines.tiny import pictures
-
-IMAGES = pictures(16)
-DATA = DataNote(name="mine", sha256="0" * 64, pictures=16)
-STILL = Judge(Task(lambda infer: {"auc": 0.9 + 0 * float(infer(IMAGES)["state"][0, 0])}, "auc", 1), DATA)
-"""Every file that runs is equally good."""
+from tests.unit.engines.gating import STILL, scored, with_file
 
 
 @pytest.fixture
 def note(tmp_path: Path) -> Manifest:
     shutil.copytree(engines_folder() / "fatigue", tmp_path / "fatigue")
     return load_manifest(tmp_path / "fatigue")
-
-
-def with_file(note: Manifest, artefact: str, content: bytes) -> Manifest:
-    """The engine with another file in the place of one, and a manifest that vouches for it."""
-    file = note.files[artefact]
-    (note.folder / file.path).write_bytes(content)
-    told = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    rewrite(note.folder, files={**note.files, artefact: file.model_copy(update=told)})
-    return load_manifest(note.folder)
-
-
-def scored(*values: float) -> Judge:
-    """The reference, the float file and INT8 score these, in this order."""
-    left = iter(values)
-
-    def measure(infer: Infer) -> dict[str, float]:
-        infer(IMAGES)
-        return {"auc": next(left)}
-
-    return Judge(Task(measure, "auc", 1), DATA)
 
 
 def test_int8_is_taken_where_it_is_faster_and_as_good(note: Manifest) -> None:
@@ -122,7 +85,7 @@ def test_int8_that_does_not_open_leaves_the_float_file_with_the_reason(note: Man
 def test_a_float_file_that_does_not_exist_leaves_int8(
     note: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules["dms.engines.candidates"].FLOATS, "ort", "fp8")
+    monkeypatch.setitem(BACKENDS, "ort", replace(BACKENDS["ort"], float_precision="fp8"))
     found = run_gate(note, "ort", Options(), STILL)
     assert (found.chosen, found.reason) == ("int8", "fp8 does not run here: there is no fp8 file")
     assert found.candidates[0].sha256 is None
@@ -182,143 +145,12 @@ def test_faster_and_sound_or_not_at_all(full: float, small: float, low: float, c
 
 
 def test_accelerators_are_offered_fp16_and_processors_fp32() -> None:
-    assert {name: precisions(name)[0] for name in ("trt", "ort-cuda", "ort", "openvino", "litert")} == {
+    assert {name: precisions(name)[0] for name in BACKENDS} == {
         "trt": "fp16",
         "ort-cuda": "fp16",
+        "ort-tensorrt": "fp16",
+        "qnn": "fp16",
         "ort": "fp32",
         "openvino": "fp32",
         "litert": "fp32",
     }
-
-
-@pytest.fixture(scope="module")
-def verdict() -> Verdict:
-    return run_gate(load_manifest(engines_folder() / "fatigue"), "ort", Options(), scored(0.95, 0.95, 0.90))
-
-
-def shipped() -> Manifest:
-    return load_manifest(engines_folder() / "fatigue")
-
-
-def test_a_verdict_is_kept_and_read_again(verdict: Verdict, tmp_path: Path) -> None:
-    path = verdict.save(tmp_path / "new" / "cache")
-    assert path == tmp_path / "new/cache/gate/fatigue.ort.json"
-    assert load_verdict(tmp_path / "new/cache", "fatigue", "ort") == verdict
-    assert [p.name for p in path.parent.iterdir()] == ["fatigue.ort.json"]
-    assert load_verdict(tmp_path, "fatigue", "openvino") is None
-
-
-def test_best_is_what_the_gate_chose(
-    verdict: Verdict, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    verdict.save(tmp_path)
-    assert chosen_precision(shipped(), "ort", Options(cache=tmp_path)) == "fp32"
-    assert caplog.records == []
-
-
-@pytest.mark.parametrize("cache", [None, "empty"])
-def test_before_any_gate_best_is_int8_and_that_is_told(
-    cache: str | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    options = Options(cache=tmp_path / cache if cache else None)
-    assert chosen_precision(shipped(), "ort", options) == "int8"
-    assert "no gate was run; run `dms engines build fatigue --backend ort --gate`" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("changed", "told"),
-    [
-        ({"device": "another processor"}, "device was another processor, is "),
-        ({"runtime": "onnxruntime 0.1"}, "runtime was onnxruntime 0.1, is onnxruntime"),
-        ({"power_mode": "15W"}, "power mode was 15W, is "),
-        ({"threads": 4}, "threads was 4, is 1"),
-        ({"delegate": "/usr/lib/a.so"}, "delegate was /usr/lib/a.so"),
-        ({"gpu": "Orin"}, "gpu was Orin"),
-    ],
-)
-def test_a_verdict_of_other_conditions_counts_no_more(
-    verdict: Verdict,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    changed: dict[str, str | int],
-    told: str,
-) -> None:
-    then = verdict.conditions.model_copy(update=changed)
-    verdict.model_copy(update={"conditions": then}).save(tmp_path)
-    assert chosen_precision(shipped(), "ort", Options(cache=tmp_path)) == "int8"
-    assert told in caplog.text
-    assert "--gate" in caplog.text
-
-
-def test_a_verdict_on_other_files_counts_no_more(
-    verdict: Verdict, note: Manifest, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    verdict.save(tmp_path)
-    changed = with_file(note, "cpu.int8", b"another")
-    assert chosen_precision(changed, "ort", Options(cache=tmp_path)) == "int8"
-    assert "the cpu.int8 file is another one" in caplog.text
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"{}", b'{"version": 2}', b"[1"])
-def test_a_damaged_verdict_is_left_aside_and_told(
-    verdict: Verdict, tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
-) -> None:
-    path = verdict.save(tmp_path)
-    path.write_bytes(content)
-    assert chosen_precision(shipped(), "ort", Options(cache=tmp_path)) == "int8"
-    first, second = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
-    assert first.startswith(f"{path} is damaged and left aside")
-    assert "no gate was run" in second
-
-
-def test_a_folder_in_the_verdicts_place_is_left_aside_too(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "gate" / "fatigue.ort.json").mkdir(parents=True)
-    assert load_verdict(tmp_path, "fatigue", "ort") is None
-    assert "is damaged" in caplog.text
-
-
-def test_where_nothing_passed_best_is_refused(verdict: Verdict, tmp_path: Path) -> None:
-    none = verdict.model_copy(update={"chosen": None, "reason": "int8 loses 5 points; fp32 loses 6 points"})
-    none.save(tmp_path)
-    with pytest.raises(EngineUnavailable, match="failed the gate on this device: int8 loses 5 points"):
-        chosen_precision(shipped(), "ort", Options(cache=tmp_path))
-
-
-def test_a_cache_that_is_a_file_is_a_typed_error(verdict: Verdict, tmp_path: Path) -> None:
-    (tmp_path / "cache").write_text("")
-    with pytest.raises(InputError, match=r"cache/gate: Not a directory; choose another folder by --cache"):
-        verdict.save(tmp_path / "cache")
-
-
-KEY = PlanKey(
-    onnx_sha256="0",
-    flavour="tensorrt",
-    version="10.3",
-    cuda="12.6",
-    driver="12.6",
-    gpu="Orin",
-    compute_capability=87,
-    multiprocessors=8,
-    l4t="36.4.3",
-    power_mode="MAXN",
-    options={},
-)
-
-
-def test_what_was_measured_of_a_plan_comes_into_its_note(verdict: Verdict, tmp_path: Path) -> None:
-    """The plan of FP32 is kept, the other one could not be: that is no error."""
-    options = Options(cache=tmp_path)
-    plans, name = Plans(tmp_path, options.told), plan_name(shipped().verified_path("fp32"), 1)
-    plans.load(name, KEY, bytes, lambda timing: Built(b"a plan"))
-    record_plans(verdict, shipped(), options)
-    before = plans.note(name)
-    assert before is not None
-    assert before.p50_ms is None  # it is no verdict on TensorRT
-    record_plans(verdict.model_copy(update={"runtime": "trt"}), shipped(), options)
-    found, figures = plans.note(name), verdict.candidates[0].figures
-    assert found is not None
-    assert figures is not None
-    assert (found.p50_ms, found.p95_ms, found.loss_points) == (figures.p50_ms, figures.p95_ms, 0.0)
-    assert found.key == KEY

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dms.backends import TensorSpec, open_backend
+from dms.backends import BACKENDS, TensorSpec, emulated, open_backend
 from dms.engines.contract import CONTRACTS
 from dms.engines.manifest import NAME, check_signature, contract_specs, load_manifest, rewrite
 from dms.errors import EngineMismatch, EngineMissing
@@ -74,6 +74,21 @@ def test_int8_means_the_form_made_for_the_runtime(folder: Path, backend: str, fo
     assert manifest.precision_for("int8", backend) == form
     assert manifest.precision_for("fp32", backend) == "fp32"
     assert manifest.precision_for("cpu.int8", backend) == "cpu.int8"
+
+
+def test_a_runtime_reads_the_files_of_its_format() -> None:
+    note = load_manifest(engines_folder() / "fatigue")
+    lite = tuple(name for name in note.files if name.startswith("lite."))
+    assert note.readable("litert") == lite != ()
+    assert note.readable("trt") == note.readable("ort") == tuple(p for p in note.files if p not in lite)
+
+
+@pytest.mark.parametrize(("machine", "imitates"), [("x86_64", ["qnn"]), ("aarch64", [])])
+def test_hexagon_is_only_imitated_on_a_pc(
+    machine: str, imitates: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert [name for name in BACKENDS if emulated(name)] == imitates
 
 
 def test_a_manifest_is_rewritten_whole(folder: Path) -> None:

@@ -163,18 +163,20 @@ def test_best_is_the_gates_choice_for_the_whole_application(
     assert caplog.records == []
 
 
-def test_best_without_a_gate_is_int8_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_best_without_a_gate_is_the_float_file_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     config = EnginesConfig(cache=str(tmp_path), fatigue=EngineConfig(precision="best"))
-    assert open_engine("fatigue", config).artefact == "cpu.int8"
-    assert "best means int8, no gate was run" in caplog.text
+    assert open_engine("fatigue", config).artefact == "fp32"
+    assert "best means fp32, no gate was run" in caplog.text
 
 
 def test_best_counts_only_for_the_threads_it_was_found_with(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    verdict("fp32", tmp_path, threads=2)
+    verdict("int8", tmp_path, threads=2)
     config = EnginesConfig(cache=str(tmp_path), fatigue=EngineConfig(precision="best", threads=1))
-    assert open_engine("fatigue", config).artefact == "cpu.int8"
+    assert open_engine("fatigue", config).artefact == "fp32"
     assert "threads was 2, is 1" in caplog.text
 
 
@@ -185,14 +187,17 @@ def test_where_nothing_passed_the_gate_the_fallback_runs(
     verdict(None, tmp_path, runtime="openvino")
     own = EngineConfig(precision="best", backend="openvino")
     found = open_engine("fatigue", EnginesConfig(cache=str(tmp_path), fatigue=own))
-    assert (found.runtime, found.artefact) == ("ort", "cpu.int8")
+    assert (found.runtime, found.artefact) == ("ort", "fp32")
     assert "failed the gate on this device: as the test says" in caplog.text
     with pytest.raises(EngineUnavailable, match="failed the gate"):
         open_engine("fatigue", EnginesConfig(cache=str(tmp_path), fallback=None, fatigue=own))
 
 
 def test_options_are_those_of_the_configuration(tmp_path: Path) -> None:
-    config = EnginesConfig(cache=str(tmp_path), face=EngineConfig(threads=3, delegate="/usr/lib/a.so"))
+    face = EngineConfig(threads=3, delegate="/usr/lib/a.so")
+    config = EnginesConfig(cache=str(tmp_path), max_batch=8, face=face)
     options = options_of(config.face, config)
     assert (options.threads, options.delegate, options.cache) == (3, Path("/usr/lib/a.so"), tmp_path)
+    assert options.max_batch == 8
+    assert options_of(config.face, EnginesConfig()).max_batch == 1
     assert cache_of(EnginesConfig()).name == "dms"

@@ -82,6 +82,29 @@ def test_whatever_changes_the_plan_is_built_anew_and_why_is_told(tmp_path, part)
     assert load(tmp_path, build, changed) == b"plan 2"
 
 
+def test_a_power_mode_that_cannot_be_read_keeps_the_plan_and_is_told(tmp_path):
+    build, said, unread = Builder(), [], KEY.model_copy(update={"power_mode": None})
+    load(tmp_path, build)
+    assert load(tmp_path, build, unread, said=said) == b"plan 1"
+    assert said == [
+        f"{NAME}: the power mode cannot be read, so the plan built for 15W is used; `nvpmodel -q` must "
+        "answer the user that runs this"
+    ]
+    assert load(tmp_path, build, KEY.model_copy(update={"power_mode": "MAXN"})) == b"plan 2"
+
+
+def test_a_plan_built_in_no_known_mode_is_built_anew_once_the_mode_is_known(tmp_path):
+    build, unread = Builder(), KEY.model_copy(update={"power_mode": None})
+    assert [load(tmp_path, build, key) for key in (unread, unread, KEY, unread)] == [
+        b"plan 1", b"plan 1", b"plan 2", b"plan 2",
+    ]  # fmt: skip
+
+
+def test_what_is_no_jetson_has_no_mode_that_could_not_be_read():
+    pc = KEY.model_copy(update={"l4t": None, "power_mode": None})
+    assert pc.differences(KEY) == "l4t 36.4.3 is now None, power_mode 15W is now None"
+
+
 @pytest.mark.parametrize(
     ("harm", "why"),
     [
@@ -204,6 +227,20 @@ def test_what_was_measured_joins_the_note_and_goes_with_the_plan(tmp_path):
         plans.record(NAME, KEY.model_copy(update={"driver": "13"}), 1.0, 2.0, 0.1)
     plans.load(NAME, KEY.model_copy(update={"driver": "13"}), bytes, Builder())
     assert plans.note(NAME).p50_ms is None
+
+
+def test_a_note_is_written_under_the_lock_of_those_who_build(tmp_path):
+    """Else a plan that another process builds meanwhile would get the note of the older one."""
+    load(tmp_path, Builder())
+    said = []
+    plans = Plans(tmp_path, said.append, wait_s=0.1)
+    held = locked(tmp_path / "plans" / "build.lock", 0, lambda holder: None)
+    with held, pytest.raises(InputError, match="in a folder that can be written to"):
+        plans.record(NAME, KEY, 1.0, 2.0, 0.1)
+    assert "waiting for process" in said[0]
+    assert plans.note(NAME).p50_ms is None
+    plans.record(NAME, KEY, 1.0, 2.0, 0.1)
+    assert plans.note(NAME).p50_ms == 1.0
 
 
 def _build_slowly(cache, start, told, results):

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from dms.backends import open_backend
+from dms.backends.cuda.chain import FrameChain
 from dms.control.sensors import Sensors
 from dms.engines.contract import CONTRACTS
 from dms.engines.manifest import EngineFile, load_manifest
+from dms.engines.opening import Opened
 from dms.errors import EngineError, InputError
 from dms.resources import engines_folder
 from dms.tools import bench, bench_row
@@ -17,6 +19,9 @@ from dms.tools.bench import Asked, Bench
 from dms.tools.bench_frame import STAGES, states_before
 from dms.tools.bench_records import Device, Report
 from dms.tools.bench_watch import DeviceWatch
+from tests.unit.backends.cuda import twin as twins
+from tests.unit.backends.cuda.engines import array_at
+from tests.unit.backends.cuda.host_cuda import HostCuda
 from tests.unit.control import trees
 from tests.unit.tools import bench_reports as made
 
@@ -192,7 +197,7 @@ def test_frames_that_pass_while_one_is_judged_are_lost():
     assert lasted_s == pytest.approx(16 / 30)
 
 
-def test_a_run_that_fails_is_no_measurement(states):
+def test_a_run_that_fails_is_no_measurement(tmp_path, states):
     class Broken:
         def __init__(self):
             self.inputs = self.outputs = {}
@@ -204,9 +209,81 @@ def test_a_run_that_fails_is_no_measurement(states):
             pass
 
     for net in CONTRACTS:
-        lane = bench_row._Lane(net, Broken(), states[SMALL][net])
-        with pytest.raises(EngineError, match="the device is gone"):
-            lane.run()
+        engines = {net: Opened(Broken(), "ort", "fp32", "1", "0")}
+        lanes = bench_row._lanes(engines, states[SMALL], tmp_path)
+        with lanes as opened, pytest.raises(EngineError, match="the device is gone"):
+            opened[net].run()
+
+
+class OnHostCuda:
+    """A backend whose engine computes in the memory of the host's own CUDA."""
+
+    def __init__(self, net, cuda):
+        self._inner = open_backend("ort", engines_folder() / net / "model.onnx")
+        self.inputs, self.outputs = self._inner.inputs, self._inner.outputs
+        self.device = OrtEngine(self._inner, cuda)
+        self.infer, self.close = self._inner.infer, self._inner.close
+
+
+class OrtEngine:
+    """A `DeviceEngine` that computes with ONNX Runtime, and counts its runs."""
+
+    def __init__(self, backend, cuda):
+        self._backend, self._cuda = backend, cuda
+        self.inputs, self.outputs = backend.inputs, backend.outputs
+        self._bound = {}
+        self.runs = 0
+
+    def bind(self, name, address):
+        self._bound[name] = address
+
+    def enqueue(self, stream, batch=1):
+        bound = dict(self._bound)
+        self._cuda.put(stream, lambda: self._compute(bound, batch))
+
+    def _compute(self, bound, batch):
+        self.runs += 1
+        image = array_at(bound["image"], (batch, *self.inputs["image"].shape[1:]), np.uint8)
+        for name, found in self._backend.infer({"image": image}).items():
+            array_at(bound[name], found.shape, found.dtype)[:] = found
+
+
+@pytest.fixture
+def cuda(monkeypatch, tmp_path):
+    if not twins.has_compiler():
+        pytest.skip("g++ is not installed")
+    return HostCuda(twins.built(tmp_path)).install(monkeypatch)
+
+
+def test_engines_of_a_gpu_are_measured_the_way_a_run_takes_there(tmp_path, states, cuda, monkeypatch):
+    backends = {net: OnHostCuda(net, cuda) for net in CONTRACTS}
+    monkeypatch.setattr(bench_row, "open_backend", lambda runtime, path, options: backends[path.parent.name])
+    whole = bench_row.Job("trt", "fp32", engines_folder(), states[SMALL], tmp_path, 0.1, 0.1)
+    launched, paced_from, numbers, look = [], [], [], FrameChain.look
+
+    def numbered(chain, net, frame_id, *rest):
+        numbers.append((net, frame_id))
+        return look(chain, net, frame_id, *rest)
+
+    monkeypatch.setattr(FrameChain, "look", numbered)
+
+    def told(word):
+        launched.append(cuda.launched_graphs)
+        paced_from.append({net: backend.device.runs for net, backend in backends.items()})
+
+    figures = bench_row.measure(whole, told)
+    for run in (figures.paced, figures.unpaced):
+        assert run.stages.pre is None
+        assert run.stages.infer.p50 > 1
+        assert run.stages.total.p50 > run.stages.infer.p50
+    # Two launches a frame: the face, then the eyes with those that follow; each net runs once.
+    assert cuda.launched_graphs - launched[0] == 2 * figures.paced.frames
+    for net, backend in backends.items():
+        assert backend.device.runs - paced_from[0][net] == figures.paced.frames, net
+    assert len(set(numbers)) == len(numbers)  # no frame is taken for the one before it
+    each = figures.paced.by_net
+    assert each["eyes"].infer.p50 > 10 * each["distraction"].infer.p50
+    assert cuda.held == []
 
 
 def job(tmp_path, states):

@@ -76,8 +76,8 @@ def test_rows_measured_beside_other_work_are_counted():
     quiet, loud = made.report(made.row()), made.report(made.row(figures=busy))
     where = quiet.environment
     for before, after in ((quiet, loud), (loud, quiet)):
-        assert "1 of 1 rows were measured while other" in text(compare(before, after), where, where)
-    assert "were measured while" not in text(compare(quiet, quiet), where, where)
+        assert "1 of 1 rows was measured while other" in text(compare(before, after), where, where)
+    assert "measured while" not in text(compare(quiet, quiet), where, where)
 
 
 def test_versions_that_differ_are_named():

@@ -61,7 +61,7 @@ def test_a_file_that_is_no_report_names_the_field(tmp_path, change):
 def test_a_file_that_is_no_json_is_refused(tmp_path):
     path = tmp_path / "a.json"
     path.write_text("not JSON")
-    with pytest.raises(InputError, match="is no report"):
+    with pytest.raises(InputError, match=r"is no report .*\(Invalid JSON"):
         load_report(path)
 
 

@@ -46,6 +46,18 @@ def test_percentiles_that_few_frames_cannot_tell_are_left_out():
     assert [row["total"] for row in cells(report, "Paced")] == ["8.00 / – / –", "8.00 / 16.0 / –"]
 
 
+def test_where_a_gpu_cuts_pre_processing_is_a_dash_and_the_legend_says_why(tmp_path):
+    figures = made.row().figures
+    stages = figures.paced.stages.model_copy(update={"pre": None})
+    on_gpu = figures.model_copy(update={"paced": figures.paced.model_copy(update={"stages": stages})})
+    report = made.report(made.row("trt", figures=on_gpu), made.row())
+    cut = cells(report, "Paced")[0]
+    assert (cut["pre-processing"], cut["inference"]) == ("–", "6.40 / 12.8 / 19.2")
+    assert "Where a GPU cuts, pre-processing (–) is part of inference" in bench_text.text(report)
+    bench_plot.draw(report, tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_an_emulator_is_called_one():
     report = made.report(made.row("qnn", "fp16", 300.0, emulated=True))
     assert cells(report, "Paced")[0]["platform"] == "Qualcomm QNN (emulator)"
@@ -73,7 +85,7 @@ def test_a_machine_that_was_not_quiet_is_said_to_be_so():
     busy = figures.model_copy(update={"unpaced": figures.unpaced.model_copy(update={"others_percent": 7.1})})
     loud = made.report(made.row(), made.row(figures=busy), made.refusal())
     for shown in (bench_text.text, bench_text.markdown):
-        assert "Not a quiet machine: 1 rows" in shown(loud)
+        assert "Not a quiet machine: 1 row was measured" in shown(loud)
         assert "Not a quiet machine" not in shown(made.usual())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sys
 from importlib.util import find_spec
@@ -15,11 +16,15 @@ pytest.importorskip("torch", reason="the extra train is not installed")
 import torch
 
 from dms.backends import open_backend
+from dms.calibration.inputs import inputs_of
 from dms.engines.contract import CONTRACTS
 from dms.engines.manifest import Proof, load_manifest, rewrite
-from dms.engines.running import over_batches
+from dms.engines.release import LITE_NAMES, place_int8, put
+from dms.engines.running import infer_with, over_batches
 from dms.engines.storage import read_model
-from dms.errors import ConfigError, EngineMismatch
+from dms.engines.table import RANGES, load_ranges
+from dms.errors import ConfigError, EngineMismatch, InputError
+from dms.evaluation.labelled import open_labelled
 from dms.resources import configs_folder, engines_folder
 from dms.training import checkpoint, record, tflite
 from dms.training.folding import fused
@@ -40,6 +45,10 @@ def shape(net: str) -> dict:
 
 def model(net: str):
     return read_model(load_manifest(engines_folder() / net).verified_path("fp32"), net)
+
+
+def calibrating(net: str, most: int):
+    return inputs_of(net, open_labelled(CALIBRATION), CALIBRATION, most)
 
 
 @pytest.fixture
@@ -72,13 +81,17 @@ def unfolded(name: str) -> torch.nn.Module:
 @pytest.mark.parametrize("net", CONTRACTS)
 def test_the_module_with_the_shipped_weights_is_the_shipped_engine(net: str) -> None:
     module = tflite.shipped_module(model(net), net, RECIPES)
-    images = tflite.calibration_images(net, CALIBRATION, 4)
-    tflite.require_same(module, engines_folder() / net / "model.onnx", images)
+    images, shipped = calibrating(net, 4), engines_folder() / net / "model.onnx"
+    assert len(images) == 4
+    tflite.require_same(module, shipped, images)
+    next(module.parameters()).data *= 1.1
+    with pytest.raises(EngineMismatch, match="different trainings"):
+        tflite.require_same(module, shipped, images)
 
 
 def test_another_net_is_told_before_it_is_converted() -> None:
     module = fused(make_net("fatigue", shape("fatigue")))
-    images = tflite.calibration_images("fatigue", CALIBRATION, 4)
+    images = calibrating("fatigue", 4)
     with pytest.raises(EngineMismatch, match=r"another state than .*model\.onnx.*different trainings"):
         tflite.require_same(module, engines_folder() / "fatigue" / "model.onnx", images)
 
@@ -100,8 +113,11 @@ def test_trained_weights_are_rounded_as_the_float_files_are(tmp_path: Path) -> N
 
 def test_trained_weights_that_the_engine_was_made_of_pass(tmp_path: Path) -> None:
     module = tflite.trained_module(trained(tmp_path / "run", "fatigue", unfolded("fatigue")), "fatigue")
-    images = tflite.calibration_images("fatigue", CALIBRATION, 4)
-    tflite.require_same(module, engines_folder() / "fatigue" / "model.onnx", images)
+    images, shipped = calibrating("fatigue", 4), engines_folder() / "fatigue" / "model.onnx"
+    tflite.require_same(module, shipped, images)
+    with torch.no_grad():
+        found = module(torch.from_numpy(images))["state"].numpy()
+    assert found == pytest.approx(infer_with(shipped.read_bytes())(images)["state"], abs=tflite.TOLERANCE)
 
 
 def test_layers_that_stay_in_float_are_known_by_their_biases() -> None:
@@ -118,6 +134,41 @@ def test_a_missing_converter_names_its_extra(monkeypatch: pytest.MonkeyPatch, en
     assert (engines / "fatigue" / "manifest.json").read_bytes() == before
 
 
+def test_what_litert_was_converted_with_stays_known_when_int8_is_made_anew(engines: Path) -> None:
+    folder = engines / "fatigue"
+    note = load_manifest(folder)
+    put(folder, note, {"lite.int8": b"converted"}, {"litert-torch": "0.1"})
+    note = load_manifest(folder)
+    assert note.verified_path("lite.int8").name == "model.int8.tflite"
+    place_int8("fatigue", engines, load_ranges(folder / RANGES), note.float_nodes)
+    again = load_manifest(folder)
+    assert (again.tools["litert-torch"], bool(again.tools["onnx"])) == ("0.1", True)
+    assert again.verified_path("lite.int8").read_bytes() == b"converted"
+    assert "trt.int8" not in again.proofs
+
+
+def test_files_and_manifest_change_together_or_not_at_all(
+    engines: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = engines / "fatigue"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    real = Path.replace
+
+    def refuses(path: Path, target: Path) -> Path:
+        if target.name == "manifest.json":
+            raise OSError(errno.EACCES, "Permission denied")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", refuses)
+    monkeypatch.setattr(tflite, "_require_converter", lambda: None)
+    monkeypatch.setattr(tflite, "version", lambda name: "0.1")
+    for step, content in (("converted", b"plain"), ("halved", b"float"), ("quantized", b"small")):
+        monkeypatch.setattr(tflite, step, lambda *args, content=content: content)
+    with pytest.raises(InputError, match=r"manifest\.json: Permission denied; what was there is unchanged"):
+        tflite.convert("fatigue", engines, CALIBRATION, RECIPES)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 @converter
 def test_both_files_are_written_vouched_for_and_right(engines: Path) -> None:
     folder = engines / "fatigue"
@@ -126,13 +177,13 @@ def test_both_files_are_written_vouched_for_and_right(engines: Path) -> None:
     sizes = tflite.convert("fatigue", engines, CALIBRATION, RECIPES)
 
     note = load_manifest(folder)
-    assert sizes == {artefact: note.verified_path(artefact).stat().st_size for artefact in tflite.NAMES}
+    assert sizes == {artefact: note.verified_path(artefact).stat().st_size for artefact in LITE_NAMES}
     assert sizes["lite.int8"] < 0.6 * sizes["lite.fp32"]
     assert "litert-torch" in note.tools
     assert not note.proofs  # what older files showed
     assert not note.speed_ms
 
-    images = tflite.calibration_images("fatigue", CALIBRATION, 16)
+    images = calibrating("fatigue", 16)
     right = over_batches(open_backend("ort", note.verified_path("fp32")))(images)["state"]
     whole = over_batches(open_backend("litert", note.verified_path("lite.fp32")))(images)["state"]
     small = over_batches(open_backend("litert", note.verified_path("lite.int8")))(images)["state"]
@@ -152,6 +203,6 @@ def test_other_weights_than_the_engines_are_not_converted(engines: Path, tmp_pat
 @converter
 def test_a_layer_named_float_that_the_converter_changed_is_told() -> None:
     module = tflite.shipped_module(model("fatigue"), "fatigue", RECIPES)
-    images = tflite.calibration_images("fatigue", CALIBRATION, 2)
+    images = calibrating("fatigue", 2)
     with pytest.raises(EngineMismatch, match="no layer of the converted net has the 7 biases"):
         tflite.quantized(tflite.converted(module, "fatigue"), images, [np.zeros(7, np.float32)])

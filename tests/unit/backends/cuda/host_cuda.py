@@ -3,7 +3,8 @@
 
 Device memory lies apart from the host's, streams can be captured, kernels run as their C++ twins, and every
 resource is counted. Work is done when it is put on a stream. `fail_at` makes the n-th call fail, as a real
-one could.
+one could; `sticky`: and every one after it, as after an invalid address. Frees then say so too, though they
+free: what is held was not even tried.
 """
 
 import ctypes
@@ -21,6 +22,7 @@ class Error(IntEnum):
     cudaErrorMemoryAllocation = 2
     cudaErrorInsufficientDriver = 35
     cudaErrorNoDevice = 100
+    cudaErrorIllegalAddress = 700
     cudaErrorStreamCaptureUnsupported = 900
     cudaErrorStreamCaptureInvalidated = 901
 
@@ -41,7 +43,7 @@ class HostCuda:
         self.twin = twin
         self.total = total
         self.driver_version = driver
-        self.fail_at = None
+        self.fail_at, self.sticky = None, False
         self.calls = []
         self.memory = {}
         self.handles = {}
@@ -82,11 +84,21 @@ class HostCuda:
     def call(self, name, *arguments):
         """One call of the API: (code, values ...)."""
         self.calls.append(name)
-        frees = "Free" in name or "Destroy" in name or "Unload" in name or name.startswith("cudaGetError")
-        if self.fail_at == len(self.calls) and not frees:
-            return (Error.cudaErrorInvalidValue, None, None)
+        frees = "Free" in name or "Destroy" in name or "Unload" in name
+        if self._fails(name, frees):
+            if frees:
+                getattr(self, f"_{name}")(*arguments)
+            code = Error.cudaErrorIllegalAddress if self.sticky else Error.cudaErrorInvalidValue
+            return (code, None, None) if name == "nvrtcVersion" else (code, None)
         found = getattr(self, f"_{name}")(*arguments)
         return found if isinstance(found, tuple) else (OK, found)
+
+    def _fails(self, name, frees):
+        if self.fail_at is None or name.startswith(("cudaGetError", "cudaGetLastError")):
+            return False
+        if self.sticky and len(self.calls) > self.fail_at:
+            return not name.startswith("nvrtc")  # the compiler needs no GPU
+        return self.fail_at == len(self.calls) and not frees
 
     @property
     def held(self):

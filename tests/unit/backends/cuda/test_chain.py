@@ -142,12 +142,32 @@ def test_nothing_is_carried_over_to_the_next_frame(engines):
     assert not same(chain.look("eyes", 1, first, here), chain.look("eyes", 1, second, here))
 
 
-def test_a_frame_of_another_size_is_no_trouble(engines, cuda):
+def test_prepared_at_start_the_first_frame_takes_one_launch_and_no_memory(engines, cuda):
+    chain, image = FrameChain(engines, memory=Pinned), frame()
+    chain.prepare(image.shape)
+    assert cuda.launched_graphs == 11
+    cuda.calls.clear()
+    found = chain.look("face", 1, image, {"face": WHOLE, "eyes": square(40, 20, 1)}, ("fatigue",))
+    assert cuda.calls == ["cudaGraphLaunch", "cudaEventRecord", "cudaEventSynchronize"]
+    assert same(FrameChain(engines, memory=Pinned).look("face", 1, image, {"face": WHOLE}), found)
+
+
+def test_what_is_prepared_after_a_frame_does_not_answer_for_it(engines):
+    chain, image, here = FrameChain(engines, memory=Pinned), frame(), {"eyes": square(40, 20, 1)}
+    first = chain.look("eyes", 1, image, here)
+    chain.prepare((360, 640))
+    assert same(chain.look("eyes", 1, image, here), first)
+
+
+def test_a_frame_of_another_size_is_no_trouble_and_is_told_once(engines, cuda, caplog):
     chain, here = FrameChain(engines, memory=Pinned), {"eyes": square(10, 10, 1)}
     chain.look("eyes", 1, frame(), here)
+    assert not caplog.records
     held = len(cuda.held)
     larger = frame(3, 360, 640)
     found = chain.look("eyes", 2, larger, here)
+    chain.look("eyes", 3, larger.copy(), here)
+    assert [record.message.split(":")[0] for record in caplog.records] == ["frames are now 640x360"]
     assert len(cuda.held) == held
     assert same(FrameChain(engines, memory=Pinned).look("eyes", 2, larger, here), found)
 
@@ -187,9 +207,12 @@ def test_closing_gives_all_back_and_then_it_refuses(engines, cuda):
     assert cuda.held == []
     with pytest.raises(EngineError, match="closed"):
         chain.look("face", 1, frame(), {"face": WHOLE})
+    with pytest.raises(EngineError, match="closed"):
+        chain.prepare((180, 320))
 
 
-def test_whatever_fails_while_a_chain_is_made_nothing_is_kept(cuda):
+@pytest.mark.parametrize("sticky", [False, True])
+def test_whatever_fails_while_a_chain_is_made_nothing_is_kept(cuda, sticky):
     engines = {net: NetLike(cuda, net) for net in ("eyes", "fatigue")}
 
     def use():
@@ -200,7 +223,7 @@ def test_whatever_fails_while_a_chain_is_made_nothing_is_kept(cuda):
             chain.close()
 
     use()
-    calls = len(cuda.calls)
+    calls, cuda.sticky = len(cuda.calls), sticky
     for number in range(1, calls + 1):
         cuda.calls.clear()
         cuda.fail_at = number

@@ -1,5 +1,7 @@
 """The kernels through the real compiler, which needs no GPU, and the folder of compiled kernels."""
 
+import sys
+
 import pytest
 
 from dms.backends.cuda import crops
@@ -39,10 +41,12 @@ def test_a_wrong_source_is_a_typed_error_with_the_compilers_log(compiler):
         compiler.cubin("int x = ;", crops.OPTIONS, "sm_90")
 
 
-def test_compiled_kernels_are_kept_and_found_again(compiler, tmp_path, monkeypatch):
+def test_kept_kernels_need_no_compiler(compiler, tmp_path, monkeypatch):
     first = crops.cubin("sm_90", tmp_path / "kernels")
-    monkeypatch.setattr(Compiler, "cubin", lambda *_: pytest.fail("compiled again"))
+    monkeypatch.setitem(sys.modules, "cuda.bindings.nvrtc", None)  # a device without the toolkit
     assert crops.cubin("sm_90", tmp_path / "kernels") == first
+    with pytest.raises(EngineUnavailable):
+        crops.cubin("sm_87", tmp_path / "kernels")
 
 
 @pytest.mark.parametrize("harm", [lambda b: b[:-40], lambda b: b"", lambda b: b[:100] + b"x" + b[101:]])

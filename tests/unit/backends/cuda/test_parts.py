@@ -13,7 +13,7 @@ from dms.backends.cuda.runner import DeviceRunner
 from dms.backends.cuda.runtime import Device, Stream
 from dms.errors import EngineError, EngineUnavailable
 from tests.unit.backends.cuda.engines import MoodyEngine, RefusingEngine, SumEngine
-from tests.unit.backends.cuda.host_cuda import ATTRIBUTES, HostCuda
+from tests.unit.backends.cuda.host_cuda import ATTRIBUTES, Error, HostCuda
 
 
 @pytest.fixture
@@ -107,6 +107,31 @@ def test_the_probe_measures_both_and_gives_all_back(cuda):
     assert cuda.held == []
 
 
+def refuse(cuda, function):
+    """Have `function` fail from now on."""
+    setattr(cuda, f"_{function}", lambda *_: (Error.cudaErrorInvalidValue, None))
+
+
+@pytest.mark.parametrize("integrated", [0, 1])
+def test_where_one_way_does_not_work_the_other_is_taken(cuda, monkeypatch, integrated):
+    monkeypatch.setitem(ATTRIBUTES, "cudaDevAttrIntegrated", integrated)
+    refuse(cuda, "cudaHostGetDevicePointer")  # a GPU that cannot map memory of the host
+    choice = choose(Device(), 1000)
+    assert (choice.name, list(choice.round_trip_us)) == ("pinned", ["pinned"])
+    assert cuda.held == []
+    runner = DeviceRunner(SumEngine(cuda))
+    assert runner.infer({"image": pictures(1)})["mean"] == pytest.approx(pictures(1).mean())
+
+
+def test_where_no_way_works_another_runtime_may_do_and_both_reasons_are_told(cuda):
+    refuse(cuda, "cudaMemcpyAsync")
+    with pytest.raises(
+        EngineUnavailable, match=r"mapped: cudaMemcpyAsync.*pinned: cudaMemcpyAsync.*another backend"
+    ):
+        choose(Device(), 1000)
+    assert cuda.held == []
+
+
 def adder(cuda, stream, buffer):
     """Work that copies byte 0 to byte 300."""
     return lambda: stream.copy(buffer.address + 300, buffer.address, 1)
@@ -160,9 +185,10 @@ def test_a_graph_that_gives_something_else_is_not_used(cuda, caplog):
 @pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
 def test_a_runner_gives_each_row_its_answer_in_pieces_where_there_are_many(cuda, strategy):
     runner = DeviceRunner(SumEngine(cuda), 2, strategy)
+    assert runner.device.batches == [1], "the first run is made at start"
     images = pictures(5)
     results = runner.infer({"image": images})
-    assert runner.device.batches == [2, 2, 1]
+    assert runner.device.batches[1:] == [2, 2, 1]
     assert results["mean"] == pytest.approx(images.mean(axis=(2, 3)))
     assert results["first"].tolist() == images[:, 0, 0, 0].tolist()
     assert all(values.dtype == np.float32 for values in results.values())
@@ -201,9 +227,10 @@ def test_a_closed_runner_refuses_and_has_given_all_back(cuda):
         runner.infer({"image": pictures(1)})
 
 
-def test_whatever_fails_while_a_runner_is_made_nothing_is_kept(cuda):
+@pytest.mark.parametrize("sticky", [False, True])
+def test_whatever_fails_while_a_runner_is_made_nothing_is_kept(cuda, sticky):
     DeviceRunner(SumEngine(cuda), 2, Pinned).close()
-    calls = len(cuda.calls)
+    calls, cuda.sticky = len(cuda.calls), sticky
     for number in range(1, calls + 1):
         cuda.calls.clear()
         cuda.fail_at, engine = number, SumEngine(cuda)
@@ -220,3 +247,28 @@ def test_a_run_that_fails_is_a_typed_error_and_the_next_one_works(cuda):
     with pytest.raises(EngineError, match="cudaMemcpyAsync"):
         runner.infer({"image": pictures(1)})
     assert runner.infer({"image": pictures(1)})["mean"] == pytest.approx(pictures(1).mean())
+
+
+def test_after_a_sticky_error_the_run_tells_it_and_closing_frees_all_in_silence(cuda, caplog):
+    runner = DeviceRunner(SumEngine(cuda), 1, Pinned)
+    cuda.calls.clear()
+    cuda.fail_at, cuda.sticky = 3, True
+    with pytest.raises(EngineError, match="cudaErrorIllegalAddress"):
+        runner.infer({"image": pictures(1)})
+    runner.close()
+    assert cuda.held == []
+    assert cuda.calls.count("cudaStreamDestroy") == cuda.calls.count("cudaEventDestroy") == 1
+    assert not caplog.records, "what cannot be given back any more is no news"
+
+
+def test_an_engine_that_cannot_run_is_known_when_it_is_opened(cuda):
+    engine = SumEngine(cuda)
+
+    def enqueue(stream, batch=1):
+        raise EngineError("cannot run here")
+
+    engine.enqueue = enqueue
+    with pytest.raises(EngineError, match="cannot run here"):
+        DeviceRunner(engine, 1, Pinned)
+    assert engine.closed
+    assert cuda.held == []

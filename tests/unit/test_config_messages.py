@@ -1,0 +1,23 @@
+"""What a wrong configuration is told, and how keys read."""
+
+import pytest
+
+from dms.config.file import load_config
+from dms.config.text import allowed, leaf_paths
+from dms.errors import ConfigError
+
+RUNTIMES = "ort or ort-cuda or ort-tensorrt or openvino or litert or qnn or trt"
+
+
+@pytest.mark.parametrize(
+    ("key", "may_be"), [("engines.fallback", f"{RUNTIMES} or null"), ("engines.face.backend", RUNTIMES)]
+)
+def test_a_choice_is_told_in_plain_words_with_or_without_null(key, may_be):
+    with pytest.raises(ConfigError) as told:
+        load_config([], [f"{key}=nope"])
+    assert str(told.value) == f"--set {key}=nope: {key}: 'nope' is not allowed: must be {may_be}"
+
+
+def test_no_key_shows_how_it_is_written_in_python():
+    for path in leaf_paths():
+        assert not any(word in allowed(path) for word in ("typing", "<class", "None")), path
