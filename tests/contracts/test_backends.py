@@ -139,7 +139,8 @@ def test_a_file_that_is_no_engine_is_refused(name: str, tmp_path: Path) -> None:
 def test_a_runtime_that_is_not_installed_names_its_extra(
     name: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, package, None)
+    for module in (package, *(m for m in sys.modules if m.startswith(f"{package}."))):
+        monkeypatch.setitem(sys.modules, module, None)
     path = load_manifest(engines_folder() / "fatigue").verified_path("fp32")
     with pytest.raises(EngineUnavailable, match=rf"pip install 'dms\[{BACKENDS[name].extra}\]'"):
         open_backend(name, path)

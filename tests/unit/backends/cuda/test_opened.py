@@ -78,20 +78,22 @@ def test_the_pipeline_judges_on_tensorrt_as_on_the_processor(cuda, monkeypatch, 
     engines = {net: TorchEngine(engines_folder() / net / "model.onnx", cuda.put, "cpu") for net in CONTRACTS}
     monkeypatch.setitem(sys.modules, "tensorrt", tensorrt_of(engines))
     pictures = frames(12)
-    expected = judged(configured("ort", tmp_path), pictures, lambda: 0)
-    found = judged(configured("trt", tmp_path), pictures, lambda: cuda.launched_graphs)
-    worst = apart([one.observation for one, _ in found], [one.observation for one, _ in expected])
+    expected, _ = judged(configured("ort", tmp_path), pictures, cuda)
+    found, launches = judged(configured("trt", tmp_path), pictures, cuda)
+    worst = apart([one.observation for one in found], [one.observation for one in expected])
     assert all(worst[name] <= limit for name, limit in LIMITS.items()), worst
-    states = [[one.assessment.state for one, _ in way] for way in (found, expected)]
-    assert states[0] == states[1]
-    launched = [graphs for _, graphs in found]
-    assert len(set(launched)) == len(pictures), "every frame launches at least one graph"
-    assert launched[-1] - launched[0] < 2 * len(pictures), "nothing is tried in the loop"
+    assert [one.assessment.state for one in found] == [one.assessment.state for one in expected]
+    assert set(launches) <= {1, 2, 3}, "every frame is seen on the device, and nothing is tried in the loop"
     assert "piece by piece" not in caplog.text
     assert cuda.held == []
 
 
-def judged(config, pictures, count):
-    """Each picture's judgement, and what `count` counted until then."""
+def judged(config, pictures, cuda):
+    """Each picture's judgement, and how many graphs it took."""
+    judgements, launched = [], []
     with app.open_pipeline(config, "test") as pipeline:
-        return [(pipeline.step(picture), count()) for picture in pictures]
+        for picture in pictures:
+            before = cuda.launched_graphs
+            judgements.append(pipeline.step(picture))
+            launched.append(cuda.launched_graphs - before)
+    return judgements, launched
