@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from dms.backends import BACKENDS, Options, installed, open_backend
+from dms.calibration.inputs import calibration_inputs
 from dms.engines.contract import CONTRACTS
 from dms.engines.manifest import load_manifest
 from dms.errors import EngineError, EngineUnavailable
+from dms.evaluation.labelled import open_labelled
 from dms.resources import engines_folder
 
 pytestmark = pytest.mark.gpu
@@ -41,7 +43,9 @@ def runtime(request, tmp_path_factory):
 @pytest.mark.parametrize("precision", FARTHEST)
 @pytest.mark.parametrize("net", CONTRACTS)
 def test_agrees_with_the_processor(runtime, net, precision):
-    path, feeds = engine(net, precision), image(net, batch=3)
+    folder = engines_folder().parent / "calib_data"
+    path = engine(net, precision)
+    feeds = {"image": calibration_inputs(net, open_labelled(folder), most=3)}
     backend = open_backend(runtime, path)
     assert backend.inputs["image"].shape[0] is None
     here, right = backend.infer(feeds), open_backend("ort", path).infer(feeds)
