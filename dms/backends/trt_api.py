@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 FULL, RTX = "tensorrt", "tensorrt_rtx"
 KNOWN = {FULL: ((10, 3), (12, 0)), RTX: ((1, 0), (2, 0))}
 """First version that will do, and the first of the next generation, which nobody has seen."""
+INSTALL_RTX = "pip install tensorrt_rtx, whose builder needs no GPU"
 INSTALL = (
     "on a Jetson apt install python3-libnvinfer and make the environment with --system-site-packages; "
     "elsewhere pip install tensorrt, or tensorrt_rtx for a desktop RTX GPU; or choose another backend"
@@ -64,7 +65,8 @@ def load_tensorrt(flavours: Sequence[str] = (FULL, RTX)) -> TensorRt:
             return TensorRt(module, flavour, version)
         first, last = (".".join(map(str, v)) for v in KNOWN[flavour])
         refused.append(f"{flavour} is version {version}, needed is {first} or newer, below {last}")
-    raise EngineUnavailable(f"no TensorRT that can be used ({'; '.join(refused)}); {INSTALL}")
+    cure = INSTALL_RTX if tuple(flavours) == (RTX,) else INSTALL
+    raise EngineUnavailable(f"no TensorRT that can be used ({'; '.join(refused)}); {cure}")
 
 
 def _known(flavour: str, version: str) -> bool:

@@ -238,8 +238,8 @@ def ranges(
 
     require_folder(out)
     _require_outside_engines(out, net)
-    require_all_sides(folder, allow_one_sided)
     pack = open_data(folder)
+    require_all_sides(folder, allow_one_sided)
     images = engine_inputs(net, pack, folder, most)
     model = (engines or engines_folder()) / net / "model.onnx"
     table = find_ranges(model, images, method)

@@ -123,9 +123,11 @@ def _gated(
 ) -> list[dict[str, Any]]:
     """Run the gate for each engine and keep its verdict."""
     from dms.engines.candidates import record_plans, run_gate
+    from dms.engines.gate import make_room
     from dms.engines.manifest import load_manifest
     from dms.engines.opening import cache_of, folder_of, options_of
 
+    make_room(cache_of(config))
     judges = _judges(data)
     found = []
     for name in wanted:

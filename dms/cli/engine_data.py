@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,14 +29,18 @@ def open_data(data: Path) -> Pack:
 
 
 def shipped_data() -> Path:
-    """The simulated set beside the engines of a checkout."""
+    """The simulated set `calib_data`: beside the engines of a checkout, else in the present folder."""
     from dms.errors import InputError
     from dms.resources import engines_folder
 
-    path = engines_folder().parent / "calib_data"
-    if not path.is_dir():
-        raise InputError("calib_data does not come with the installed package: name pictures with --data")
-    return path
+    places = (engines_folder().parent / "calib_data", Path("calib_data"))
+    found = next((path for path in places if os.path.isdir(path)), None)
+    if found is None:
+        raise InputError(
+            "calib_data does not come with the installed package, it lies in the sources: name it by --data, "
+            "or pictures of your own"
+        )
+    return found
 
 
 def trained_sets(pack: Pack, net: str) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dms.config.assess import AssessConfig
 from dms.config.section import PositiveSeconds, Probability, Seconds, Section
@@ -53,6 +53,12 @@ class EngineConfig(Section):
     """Threads of the runtime for this engine, on a processor."""
     delegate: str | None = None
     """LiteRT only: shared library of an accelerator, for instance TI's /usr/lib/libtidl_tfl_delegate.so."""
+
+    @model_validator(mode="after")
+    def _delegate_is_for_litert(self) -> EngineConfig:
+        if self.delegate is not None and self.backend != "litert":
+            raise ValueError(f"delegate is for the backend litert, not for {self.backend}; leave it out")
+        return self
 
 
 class EnginesConfig(Section):

@@ -96,7 +96,11 @@ def proof(note: Manifest, config: EnginesConfig) -> Check:
         return ok(note.net, f"{note.net} {artefact} {loss:+.2f} (by the gate)")
     if found is None:
         detail = f"{artefact} was not compared with FP32 on the backend {own.backend}"
-        return warn(name, detail, "the gate does it: dms engines build all --gate")
+        return warn(
+            name,
+            detail,
+            "the gate does it: dms engines build all --gate (with your --config; --data outside the sources)",
+        )
     lost = f"{note.net} {artefact} {found.loss_points:+.2f}"
     if found.passed:
         return ok(note.net, lost)

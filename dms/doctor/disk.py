@@ -40,6 +40,10 @@ def outputs(config: Config) -> Check:
 def cache(config: Config) -> Check:
     """Can what is built on this device be kept: plans, timings, verdicts of the gate."""
     folder = cache_of(config.engines).absolute()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        cure = f"remove it, or name another place: engines.cache (now {folder})"
+        return warn("cache", f"{there} is a file: nothing that is built here can be kept", cure)
     place = _nearest(folder)
     if not os.access(place, os.W_OK | os.X_OK):
         trouble = "the file system is read-only" if _read_only(place) else f"no permission for {place}"

@@ -23,9 +23,11 @@ def checks(config: EnginesConfig, leave_out: Collection[str] = ()) -> Iterator[C
     for name in (net for net in CONTRACTS if net not in leave_out):
         try:
             yield engine(name, config)
-        except (DmsError, ImportError) as e:
-            cure = "restore the engine file, or install the package again"
+        except EngineUnavailable as e:
+            cure = f"mend that, or set engines.{name}.backend: ort, or engines.fallback: ort"
             yield fail(f"engine {name}", str(e), cure)
+        except (DmsError, ImportError) as e:
+            yield fail(f"engine {name}", str(e), "restore the engine file, or install the package again")
 
 
 def engine(name: str, config: EnginesConfig) -> Check:

@@ -36,7 +36,7 @@ def wanted(name: str, config: EnginesConfig) -> Check:
         return ok(f"runtime {name}", f"{runtime.title}, for {nets}")
     cure = f"pip install 'dms[{runtime.extra}]'" if runtime.extra else f"pip install {runtime.packages[0]}"
     if name == "trt":
-        cure = f"{SYSTEM_TENSORRT}\non a PC with an RTX GPU: {cure}"
+        cure = f"{SYSTEM_TENSORRT}\non a PC with an RTX GPU: pip install tensorrt_rtx, and {cure}"
     detail = f"{runtime.title} is not installed, for {nets}"
     if config.fallback and config.fallback != name:
         return warn(f"runtime {name}", f"{detail}; {BACKENDS[config.fallback].title} does it instead", cure)

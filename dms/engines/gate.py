@@ -18,7 +18,7 @@ from dms.backends import BACKENDS, Options
 from dms.control.sensors import Sensors, processor
 from dms.engines.manifest import DataNote, Manifest
 from dms.errors import EngineUnavailable, InputError
-from dms.files import write_atomically
+from dms.files import require_folder, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -101,12 +101,7 @@ class Verdict(_Strict):
             InputError: the folder cannot be written to, or is full.
         """
         path = _path(cache, self.net, self.runtime)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as e:
-            raise InputError(
-                f"cannot make {path.parent}: {e.strerror}; choose another folder by --cache"
-            ) from e
+        make_room(cache)
         write_atomically(path, self.model_dump_json(indent=2) + "\n")
         return path
 
@@ -137,6 +132,20 @@ def load_verdict(cache: Path, net: str, runtime: str) -> Verdict | None:
         return None
 
 
+def make_room(cache: Path) -> None:
+    """Make the folder of the verdicts: before minutes of judging, not after.
+
+    Raises:
+        InputError: it cannot be made or written to.
+    """
+    folder = _path(cache, "any", "any").parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise InputError(f"cannot make {folder}: {e.strerror}; choose another folder by --cache") from e
+    require_folder(folder / "any")
+
+
 def chosen_precision(note: Manifest, runtime: str, options: Options) -> str:
     """The precision that passed the gate for this net, runtime and device.
 
@@ -147,7 +156,11 @@ def chosen_precision(note: Manifest, runtime: str, options: Options) -> str:
         EngineUnavailable: the gate found no file fit to run here.
     """
     found = load_verdict(options.cache, note.net, runtime) if options.cache else None
-    cure = f"run `dms engines build {note.net} --backend {runtime} --gate`"
+    kept = f" --cache {options.cache}" if options.cache else ""
+    cure = (
+        f"run `dms engines build {note.net} --backend {runtime} --gate{kept}` with your --config, and with "
+        "--data calib_data outside the sources"
+    )
     changed = found.outdated(note, conditions(runtime, options)) if found else ""
     if found is None or changed:
         precision, lacking = _without_verdict(note, runtime)

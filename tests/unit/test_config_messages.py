@@ -21,3 +21,12 @@ def test_a_choice_is_told_in_plain_words_with_or_without_null(key, may_be):
 def test_no_key_shows_how_it_is_written_in_python():
     for path in leaf_paths():
         assert not any(word in allowed(path) for word in ("typing", "<class", "None")), path
+
+
+def test_a_delegate_of_another_runtime_is_refused() -> None:
+    given = ["engines.eyes.delegate=/usr/lib/libx.so"]
+    assert (
+        load_config([], [*given, "engines.eyes.backend=litert"]).engines.eyes.delegate == "/usr/lib/libx.so"
+    )
+    with pytest.raises(ConfigError, match=r"delegate is for the backend litert, not for ort; leave it out"):
+        load_config([], given)

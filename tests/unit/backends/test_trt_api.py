@@ -86,3 +86,10 @@ def test_older_bindings_that_give_nothing_are_told_alike():
 
     with pytest.raises(EngineUnavailable, match="nullptr"):
         created(api, nothing, new_logger(api))
+
+
+def test_where_only_tensorrt_rtx_will_do_only_that_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, RTX, None)
+    with pytest.raises(EngineUnavailable, match="pip install tensorrt_rtx, whose builder") as told:
+        load_tensorrt((RTX,))
+    assert "libnvinfer" not in str(told.value)

@@ -109,6 +109,14 @@ def test_the_cache_need_not_be_there_yet(tmp_path):
     assert not (tmp_path / "deep").exists()
 
 
+def test_a_file_in_place_of_the_cache_is_told(tmp_path):
+    (tmp_path / "cache").write_text("")
+    for path in (tmp_path / "cache", tmp_path / "cache" / "deep"):
+        check = disk.cache(config(f"engines.cache={path}"))
+        assert check.grade is Grade.WARN
+        assert check.detail == f"{tmp_path}/cache is a file: nothing that is built here can be kept"
+
+
 def test_a_cache_where_nobody_may_write_is_told():
     # Where nobody may write, root neither.
     check = disk.cache(config("engines.cache=/proc/1/dms"))

@@ -60,10 +60,9 @@ def test_before_any_gate_best_is_the_float_file_and_that_is_told(
 ) -> None:
     options = Options(cache=tmp_path / cache if cache else None)
     assert chosen_precision(shipped(), "ort", options) == "fp32"
-    assert (
-        "best means fp32, no gate was run; run `dms engines build fatigue --backend ort --gate`"
-        in caplog.text
-    )
+    kept = f" --cache {options.cache}" if cache else ""
+    cure = f"run `dms engines build fatigue --backend ort --gate{kept}` with your --config"
+    assert f"best means fp32, no gate was run; {cure}" in caplog.text
 
 
 @pytest.mark.parametrize(
