@@ -136,7 +136,7 @@ def markdown(found: Sequence[Mapping[str, Any]]) -> str:
     for row in found:
         cells = [row["engine"], row["precision"], row["label"], _percent(row), f"{row['megabytes']:.2f}"]
         lines.append("| " + " | ".join([*cells, *(_on(row, name, usual) for name in runtimes)]) + " |")
-    legend = [
+    legend = ["", "Under each runtime: points lost (\\*: on other pictures), milliseconds of one picture."]
         "",
         "Under each runtime: points lost against FP32, milliseconds of one picture on one thread; \\* on other pictures.",
     ]
@@ -150,7 +150,7 @@ def _usual(data: Iterable[Iterable[str]]) -> str:
 
 
 def _on(row: Mapping[str, Any], runtime: str, usual: str) -> str:
-    """Loss, with a star where it is of other pictures than usual, and speed; a dash where neither is known."""
+    """Loss, with a star where it is of other pictures than usual, and speed; a dash for neither."""
     lost, ms = row["loss_points"].get(runtime), row["ms"].get(runtime)
     star = "" if row["loss_data"].get(runtime) in (None, usual) else "\\*"
     told = [
