@@ -137,9 +137,6 @@ def markdown(found: Sequence[Mapping[str, Any]]) -> str:
         cells = [row["engine"], row["precision"], row["label"], _percent(row), f"{row['megabytes']:.2f}"]
         lines.append("| " + " | ".join([*cells, *(_on(row, name, usual) for name in runtimes)]) + " |")
     legend = ["", "Under each runtime: points lost (\\*: on other pictures), milliseconds of one picture."]
-        "",
-        "Under each runtime: points lost against FP32, milliseconds of one picture on one thread; \\* on other pictures.",
-    ]
     return "\n".join([*lines, *legend, *_lost_in(found), *_measured_on(found)])
 
 
