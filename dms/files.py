@@ -1,7 +1,8 @@
-"""Writing files whole or not at all, and the generated parts of pages."""
+"""Writing files whole or not at all, what tells them apart, and the generated parts of pages."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -10,6 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from dms.errors import InputError
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def require_folder(path: Path) -> None:

@@ -6,9 +6,8 @@ import hashlib
 import logging
 from pathlib import Path
 
-from dms.engines.manifest import sha256
 from dms.errors import InputError
-from dms.files import write_bytes_atomically
+from dms.files import sha256, write_bytes_atomically
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from dms.backends import Arrays, Options, TensorSpec
 from dms.backends.rows import free_batch, row_by_row
-from dms.engines.manifest import sha256
 from dms.errors import EngineError, EngineMismatch, EngineUnavailable
+from dms.files import sha256
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from dms.backends.cuda.runtime import Device, DeviceInfo
 from dms.backends.trt_api import TensorRt, created, load_tensorrt, new_logger
 from dms.backends.trt_build import BuildOptions, build_plan
 from dms.control.sensors import Sensors
-from dms.engines.manifest import sha256
 from dms.engines.plans import Built, PlanKey, Plans
 from dms.errors import EngineError, EngineMissing, EngineUnavailable
+from dms.files import sha256
 
 _DTYPES = {"FLOAT": "float32", "HALF": "float16", "UINT8": "uint8", "INT8": "int8", "INT32": "int32"}
 """Of our own: TensorRT's `nptype` fails with a NumPy newer than it knows."""

@@ -15,10 +15,11 @@ from dms.doctor.check import Check, Grade, fail, ok, warn
 from dms.engines.contract import CONTRACTS
 from dms.engines.gate import load_verdict
 from dms.engines.limits import LEAST_IMAGES
-from dms.engines.manifest import Manifest, load_manifest, sha256
+from dms.engines.manifest import Manifest, load_manifest
 from dms.engines.opening import artefact_for, cache_of, folder_of, options_of
 from dms.engines.table import RANGES
 from dms.errors import EngineError
+from dms.files import sha256
 
 RESTORE = "restore the folder engines/ from the release, or install the package again"
 

@@ -6,7 +6,6 @@ before a runtime sees it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_
 from dms.backends import BACKENDS, TensorSpec
 from dms.engines.contract import CONTRACTS
 from dms.errors import EngineMismatch, EngineMissing
-from dms.files import write_bytes_atomically
+from dms.files import sha256, write_bytes_atomically
 
 NAME = "manifest.json"
 CURE = "restore the folder from the release, or make it again (`dms engines export`, then `quantize`)"
@@ -173,11 +172,6 @@ class Manifest(_Strict):
 def is_foreign(artefact: str, backend: str) -> bool:
     """Whether an artefact is not among those that a runtime is given: it may refuse to load such a one."""
     return artefact not in ARTEFACTS[backend].values()
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def load_manifest(folder: Path) -> Manifest:
