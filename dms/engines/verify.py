@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from dms.engines.manifest import (
 from dms.engines.running import Images, Infer, Task, over_batches
 from dms.engines.table import RANGES
 from dms.errors import EngineMismatch, EngineMissing, EngineUnavailable
+from dms.files import sha256
 
 Speeds = Mapping[tuple[str, str], float]
 """Milliseconds of one picture by (runtime, precision)."""
@@ -219,5 +219,5 @@ def _check_ranges(note: Manifest) -> None:
         raise EngineMissing(
             f"{path} is missing, from which the INT8 files were made; quantise {note.net} again"
         )
-    if hashlib.sha256(path.read_bytes()).hexdigest() != recorded:
+    if sha256(path) != recorded:
         raise EngineMismatch(f"{path} was changed since the INT8 files were made; quantise {note.net} again")
