@@ -194,7 +194,7 @@ def test_where_nothing_passed_the_gate_the_fallback_runs(
 
 
 def test_options_are_those_of_the_configuration(tmp_path: Path) -> None:
-    face = EngineConfig(threads=3, delegate="/usr/lib/a.so")
+    face = EngineConfig(backend="litert", threads=3, delegate="/usr/lib/a.so")
     config = EnginesConfig(cache=str(tmp_path), max_batch=8, face=face)
     options = options_of(config.face, config)
     assert (options.threads, options.delegate, options.cache) == (3, Path("/usr/lib/a.so"), tmp_path)
