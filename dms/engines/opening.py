@@ -71,7 +71,7 @@ def open_engine(name: str, config: EnginesConfig, told: Callable[[str], None] = 
         except EngineError as error:
             refused.append(_told_refusal(name, runtime, error))
             continue
-        return _proved(backend, note, runtime, artefact)
+        return proved(backend, note, runtime, artefact)
     raise EngineUnavailable(f"engine {name} cannot be run. " + ". ".join(refused))
 
 
@@ -117,7 +117,12 @@ def artefact_for(note: Manifest, precision: str, runtime: str, options: Options)
     return artefact
 
 
-def _proved(backend: Backend, note: Manifest, runtime: str, artefact: str) -> Opened:
+def proved(backend: Backend, note: Manifest, runtime: str, artefact: str) -> Opened:
+    """A loaded backend as an engine: of the right signature, and its answers checked; else it is closed.
+
+    Raises:
+        EngineMismatch: the file takes or gives something else than the manifest says.
+    """
     try:
         check_signature(backend.inputs, backend.outputs, note)
     except EngineError:

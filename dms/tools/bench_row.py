@@ -13,9 +13,8 @@ import numpy as np
 import psutil
 
 from dms.backends import Arrays, Backend, Options, open_backend
-from dms.backends.checked import CheckedBackend
-from dms.engines.manifest import check_signature, load_manifest
-from dms.engines.opening import Opened
+from dms.engines.manifest import load_manifest
+from dms.engines.opening import Opened, proved
 from dms.engines.timing import quartiles_ms, times_ms
 from dms.errors import EngineError
 from dms.records import FrameState
@@ -117,11 +116,7 @@ def _speed_up(ratios: np.ndarray) -> SpeedUp:
 def _opened(net: str, runtime: str, artefact: str, engines: Path, options: Options) -> Opened:
     """An engine as a run opens it: its file checked, its answers too."""
     note = load_manifest(engines / net)
-    backend = open_backend(runtime, note.verified_path(artefact), options)
-    check_signature(backend.inputs, backend.outputs, note)
-    device = getattr(backend, "device", None)
-    sha256 = note.files[artefact].sha256
-    return Opened(CheckedBackend(net, backend), runtime, artefact, note.version, sha256, device)
+    return proved(open_backend(runtime, note.verified_path(artefact), options), note, runtime, artefact)
 
 
 class _TimedBackend:
