@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dms.alerts.manager import AlertManager
 from dms.alerts.profiles import load_profile
 from dms.assess.assessor import Assessor
-from dms.config import Config, EnginesConfig
+from dms.config import Config, EnginesConfig, SourceConfig
+from dms.control.governor import Governor
+from dms.control.levels import Level
+from dms.control.policy import Policy
+from dms.control.reader import SensorReader
+from dms.control.sensors import Sensors
 from dms.demo_broker import DemoBroker
 from dms.engines.contract import CONTRACTS
-from dms.engines.opening import Opened, cache_of, open_engine
+from dms.engines.opening import Opened, cache_of, open_cheapest, open_engine
 from dms.loop import Loop, Observer
 from dms.metrics import Metrics
 from dms.pipeline import Pipeline
@@ -33,8 +41,11 @@ from dms.stages.eyes import EyesStage
 from dms.stages.face import FaceStage
 from dms.stages.fatigue import FatigueStage
 from dms.stages.quality import QualityStage
-from dms.stages.views import open_views
+from dms.stages.views import Sight, open_sight
 from dms.summary import Summary, SummarySink
+
+if TYPE_CHECKING:
+    from dms.sinks.prometheus import PrometheusServer
 
 log = logging.getLogger(__name__)
 
@@ -54,30 +65,107 @@ def open_engines(config: EnginesConfig, told: Callable[[str], None]) -> Iterator
 
 
 @contextmanager
-def open_pipeline(config: Config, session: str) -> Iterator[Pipeline]:
-    """The pipeline with its engines loaded; they are closed on leaving. `session` begins every alert's id."""
-    with open_engines(config.engines, log.info) as engines, _pipeline(config, engines, session) as pipeline:
-        yield pipeline
+def open_cheapest_engines(
+    config: EnginesConfig, engines: Mapping[str, Opened], told: Callable[[str], None]
+) -> Iterator[dict[str, Opened]]:
+    """The cheapest forms of those of `engines` that have a cheaper one; they are closed on leaving."""
+    with ExitStack() as stack:
+        cheapest: dict[str, Opened] = {}
+        for name, engine in engines.items():
+            if (other := open_cheapest(name, config, engine, told)) is not None:
+                cheapest[name] = other
+                stack.callback(other.backend.close)
+        yield cheapest
+
+
+@dataclass(frozen=True, slots=True)
+class Controlled:
+    """A pipeline whose level can be changed."""
+
+    pipeline: Pipeline
+    scheduler: Scheduler
+    sight: Sight
+
+    def use(self, level: Level) -> None:
+        """Bring a level into force; to be called between two frames."""
+        self.scheduler.use(level)
+        self.sight.use(cheapest=level.cheapest)
 
 
 @contextmanager
-def _pipeline(config: Config, engines: Mapping[str, Opened], session: str) -> Iterator[Pipeline]:
+def open_controlled(
+    config: Config,
+    engines: Mapping[str, Opened],
+    session: str,
+    *,
+    cheapest: Mapping[str, Opened] | None = None,
+    interval_s: float = math.inf,
+) -> Iterator[Controlled]:
+    """The pipeline of one camera on open engines, at level 0.
+
+    Args:
+        config: of this camera.
+        engines: by name.
+        session: begins every alert's id.
+        cheapest: what levels 2 to 4 run in the place of engines of the same name.
+        interval_s: time between two frames; infinite for what is judged as fast as it goes.
+    """
     shape = config.source.height_px, config.source.width_px
-    with open_views(engines, cache_of(config.engines), shape) as views:
+    with open_sight(engines, cheapest or {}, cache_of(config.engines), shape) as sight:
+        scheduler = Scheduler(config.schedule, interval_s)
         stages: tuple[Stage, ...] = (
             QualityStage(),
-            FaceStage(views["face"], config.tracking),
-            EyesStage(views["eyes"], config.tracking),
-            FatigueStage(views["fatigue"]),
-            DistractionStage(views["distraction"]),
+            FaceStage(sight.views["face"], config.tracking),
+            EyesStage(sight.views["eyes"], config.tracking),
+            FatigueStage(sight.views["fatigue"]),
+            DistractionStage(sight.views["distraction"]),
         )
-        yield Pipeline(
+        pipeline = Pipeline(
             stages,
-            Scheduler(config.schedule),
+            scheduler,
             Assessor(config.assess),
             AlertManager(load_profile(config.alerts.profile), session),
             time.perf_counter,
         )
+        yield Controlled(pipeline, scheduler, sight)
+
+
+@contextmanager
+def open_pipeline(config: Config, session: str) -> Iterator[Pipeline]:
+    """The pipeline with its engines, for recordings judged as fast as it goes; closed on leaving."""
+    with (
+        open_engines(config.engines, log.info) as engines,
+        open_controlled(config, engines, session) as controlled,
+    ):
+        yield controlled.pipeline
+
+
+@contextmanager
+def open_governor(config: Config, controlled: Controlled) -> Iterator[Governor]:
+    """What changes the level of one camera, by sensors that are read in a thread."""
+    policy = Policy(config.control, controlled.scheduler.budget_s, controlled.sight.level_costs())
+    with closing(SensorReader(Sensors(), config.control.every_s)) as reader:
+        yield Governor(policy, reader.newest, controlled.use, config.control.every_s)
+
+
+def interval_of(config: SourceConfig, source: FrameSource) -> float:
+    """Seconds between two frames; infinite where none comes before the last is judged.
+
+    By the rate that the source tells, or where it tells none that can be, by the configured one.
+    """
+    if not (source.live or config.realtime):
+        return math.inf
+    return 1 / (source.fps if 0 < source.fps < math.inf else config.fps)
+
+
+def stated(engines: Mapping[str, Opened], cheapest: Mapping[str, Opened]) -> Origin:
+    """What every event states: each engine, and where there are two which one runs at which level."""
+    return Origin(
+        engines={
+            name: f"{engine}; from level 2 on {cheapest[name]}" if name in cheapest else str(engine)
+            for name, engine in engines.items()
+        }
+    )
 
 
 def run(config: Config, tell: Callable[[str], None]) -> Summary:
@@ -91,15 +179,38 @@ def run(config: Config, tell: Callable[[str], None]) -> Summary:
         notifier = stack.enter_context(closing(Notifier.from_environment()))
         source = stack.enter_context(closing(open_source(config.source)))
         engines = stack.enter_context(open_engines(config.engines, tell))
-        pipeline = stack.enter_context(_pipeline(config, engines, session=uuid.uuid4().hex[:8]))
-        _start_demo_broker(config, stack)
-        stated = Origin(engines={name: str(engine) for name, engine in engines.items()})
-        sinks = [stack.enter_context(closing(sink)) for sink in _sinks(config, source, stated, tell)]
+        pipeline, governor, origin = _controlled(config, source, engines, tell, stack)
+        stack.enter_context(demo_broker(config))
+        server = stack.enter_context(metrics_server(config))
+        sinks = [
+            stack.enter_context(closing(sink)) for sink in open_sinks(config, source, origin, tell, server)
+        ]
         sinks.append(LogSink(notifier.status))
-        heartbeat = _Heartbeat(notifier)
-        summary = _judge(config, source, pipeline, sinks, stop.is_set, heartbeat)
+        heartbeat = Heartbeat(notifier)
+        summary = judge(config, source, pipeline, sinks, stop.is_set, heartbeat, governor=governor)
         notifier.stopping()
         return summary
+
+
+def _controlled(
+    config: Config,
+    source: FrameSource,
+    engines: Mapping[str, Opened],
+    tell: Callable[[str], None],
+    stack: ExitStack,
+) -> tuple[Pipeline, Governor | None, Origin]:
+    """The pipeline of a run, what controls it, and what it tells of its engines."""
+    session = uuid.uuid4().hex[:8]
+    interval_s = interval_of(config.source, source)
+    if not config.control.enabled or math.isinf(interval_s):
+        built = stack.enter_context(open_controlled(config, engines, session, interval_s=interval_s))
+        return built.pipeline, None, stated(engines, {})
+    cheapest = stack.enter_context(open_cheapest_engines(config.engines, engines, tell))
+    built = stack.enter_context(
+        open_controlled(config, engines, session, cheapest=cheapest, interval_s=interval_s)
+    )
+    governor = stack.enter_context(open_governor(config, built))
+    return built.pipeline, governor, stated(engines, cheapest)
 
 
 def judge_recording(
@@ -111,21 +222,24 @@ def judge_recording(
 ) -> Summary:
     """Judge a recording by recorded time until it ends or `stop()` tells so, telling `sinks`."""
     with open_pipeline(config, session="analysis") as pipeline:
-        return _judge(config, source, pipeline, sinks, stop, lambda: None, observer)
+        return judge(config, source, pipeline, sinks, stop, lambda: None, observer=observer)
 
 
-def _judge(
+def judge(
     config: Config,
     source: FrameSource,
     pipeline: Pipeline,
     sinks: list[Sink],
     stop: Callable[[], bool],
     heartbeat: Callable[[], None],
+    *,
+    governor: Governor | None = None,
     observer: Observer | None = None,
 ) -> Summary:
+    """Judge a source until it ends or `stop()` tells so, telling `sinks`; returns what came of it."""
     totals = SummarySink()
     begun_s = time.perf_counter()
-    Loop(
+    loop = Loop(
         source,
         pipeline,
         [*sinks, totals],
@@ -135,21 +249,52 @@ def _judge(
         stop=stop,
         heartbeat=heartbeat,
         observer=observer,
-    ).run()
+        governor=governor,
+    )
+    loop.run()
     return totals.summary(
-        source.dropped, time.perf_counter() - begun_s, interrupted=stop() and not source.live
+        sum(loop.drops.values()), time.perf_counter() - begun_s, interrupted=stop() and not source.live
     )
 
 
-def _sinks(
-    config: Config, source: FrameSource, stated: Origin, tell: Callable[[str], None]
+def open_sinks(
+    config: Config,
+    source: FrameSource,
+    origin: Origin,
+    tell: Callable[[str], None],
+    server: PrometheusServer | None = None,
 ) -> Iterator[Sink]:
+    """Who is told of one camera, as configured; `tell` gets a line for each event, `server` all figures."""
     epoch_offset = _epoch_offset if source.live else lambda: None
+    age_of = _age_of(config, source)
+    if server is not None:  # first: what it counts as a frame's latency then holds no other sink's time
+        from dms.sinks.prometheus import PrometheusSink
+
+        yield PrometheusSink(server, config.sinks.mqtt.vehicle, age_of)
     yield LogSink(tell, epoch_offset, logging.getLevelName(config.sinks.log.level.upper()))
     if config.sinks.jsonl.path:
         yield JsonlSink(Path(config.sinks.jsonl.path), epoch_offset, append=True)
     if config.sinks.mqtt.enabled:
-        yield MqttSink(config.sinks.mqtt, stated, epoch_offset)
+        yield MqttSink(config.sinks.mqtt, origin, epoch_offset, age_of)
+
+
+@contextmanager
+def metrics_server(config: Config) -> Iterator[PrometheusServer | None]:
+    """The endpoint for Prometheus, one a process, where it is asked for."""
+    if not config.sinks.prometheus.enabled:
+        yield None
+        return
+    from dms.sinks.prometheus import PrometheusServer  # an extra, and time at start, for whoever wants it
+
+    with closing(PrometheusServer(config.sinks.prometheus)) as server:
+        yield server
+
+
+def _age_of(config: Config, source: FrameSource) -> Callable[[float], float | None]:
+    """How long ago a moment of the source's clock was; None where that clock is not tied to this one."""
+    if math.isinf(interval_of(config.source, source)):
+        return lambda captured_s: None
+    return lambda captured_s: source.now_s() - captured_s
 
 
 def _epoch_offset() -> float:
@@ -157,15 +302,16 @@ def _epoch_offset() -> float:
     return time.time() - time.monotonic()
 
 
-def _start_demo_broker(config: Config, stack: ExitStack) -> None:
+@contextmanager
+def demo_broker(config: Config) -> Iterator[None]:
+    """A broker inside this process, where one is asked for and none is there."""
     mqtt = config.sinks.mqtt
-    if mqtt.enabled and mqtt.demo_broker:
-        broker = DemoBroker.start_if_none(mqtt)
-        if broker is not None:
-            stack.enter_context(closing(broker))
+    broker = DemoBroker.start_if_none(mqtt) if mqtt.enabled and mqtt.demo_broker else None
+    with closing(broker) if broker is not None else nullcontext():
+        yield
 
 
-class _Heartbeat:
+class Heartbeat:
     """Tells the service manager `ready` at the first judged frame and `watchdog` at every one."""
 
     def __init__(self, notifier: Notifier) -> None:
@@ -173,6 +319,7 @@ class _Heartbeat:
         self._ready = False
 
     def __call__(self) -> None:
+        """A moment was judged and told."""
         if not self._ready:
             self._notifier.ready()
             self._ready = True

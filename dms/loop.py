@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from dms.config import Config
+from dms.control.governor import Governor
+from dms.control.policy import Load
 from dms.errors import SourceEnded, SourceLost
 from dms.metrics import Metrics
 from dms.pipeline import Pipeline
-from dms.records import Frame, Health, HealthState, Judgement, Message
+from dms.records import Control, Frame, Health, HealthState, Judgement, Message
 from dms.sinks import Sink
 from dms.sources import FrameSource
 
@@ -33,7 +36,11 @@ class Loop:
     `heartbeat` is called after each moment that was judged and told, never otherwise: a watchdog fed by it
     proves work, not life. With an engine of `SIGHT` failing there is none: a fresh process may mend what this
     one cannot, such as a GPU after a fault, or run the engine elsewhere. `observer` sees frames beside their
-    judgements inside this process (overlay, progress); nothing else but the pipeline does.
+    judgements inside this process (overlay, progress); nothing else but the pipeline does. `governor` changes
+    the level between two frames; None leaves it where it is.
+
+    Nothing waits in line: a source keeps its newest frame only, sinks return at once, and a frame that cannot
+    be judged in time, or that the level does not ask for, is passed over and counted.
     """
 
     def __init__(
@@ -48,6 +55,7 @@ class Loop:
         stop: Callable[[], bool],
         heartbeat: Callable[[], None],
         observer: Observer | None = None,
+        governor: Governor | None = None,
     ) -> None:
         self._source = source
         self._pipeline = pipeline
@@ -62,10 +70,19 @@ class Loop:
         self._stop = stop
         self._heartbeat = heartbeat
         self._observer = observer
+        self._governor = governor
         self._now_s = 0.0
-        self._frame_s = 0.0
-        self._next_vitals_s: float | None = None
+        self._frame_s = -math.inf
+        self._taken_s = 0.0
+        self._passed_over = {"late": 0, "level": 0}
+        self._vitals_s: float | None = None
+        self._clock_trouble: tuple[float, str] | None = None
         self._trouble: Mapping[str, str] | None = None
+
+    @property
+    def drops(self) -> Mapping[str, int]:
+        """Frames never judged since the start, by reason."""
+        return {"newer": self._source.dropped, **self._passed_over}
 
     def run(self) -> None:
         """Judge frames until the source ends or a stop is asked for, then end open alerts.
@@ -85,10 +102,14 @@ class Loop:
             frame = self._source.newest(self._open_timeout_s)
         except SourceEnded:
             return False
-        self._step(frame)
+        self._take(frame)
+        if self._governor is None:
+            # Or the retained level of a process that died would pass for this one's.
+            self._publish(Control(self._now_s, 0, 0, "fixed", "The level is not controlled in this run."))
         return True
 
     def _tick(self) -> bool:
+        self._govern()
         try:
             frame = self._source.newest(self._frame_timeout_s)
         except SourceEnded:
@@ -96,20 +117,57 @@ class Loop:
         except SourceLost as e:
             self._live_through_loss(str(e))
             return True
-        self._step(frame)
+        self._take(frame)
         return True
 
-    def _step(self, frame: Frame) -> None:
-        self._now_s = self._frame_s = frame.captured_s
+    def _govern(self) -> None:
+        if self._governor is None:
+            return
+        decision = self._governor.tick(self._clock(), self._load)
+        if decision is not None:
+            self._publish(
+                Control(
+                    self._now_s,
+                    decision.level,
+                    decision.previous,
+                    decision.cause,
+                    decision.detail,
+                    decision.held,
+                )
+            )
+
+    def _load(self) -> Load:
+        return self._metrics.load(self._now_s)
+
+    def _take(self, frame: Frame) -> None:
+        """Judge the frame, or pass it over."""
+        captured_s = frame.captured_s
+        age_s = max(0.0, self._source.now_s() - captured_s)
+        if not captured_s > self._frame_s:
+            self._note_clock(captured_s)
+        self._now_s = self._frame_s = captured_s
+        self._taken_s = self._clock()
+        reason = self._pipeline.admits(captured_s, age_s)
+        if reason is None:
+            self._step(frame, age_s)
+        else:
+            self._passed_over[reason] += 1
+
+    def _step(self, frame: Frame, age_s: float) -> None:
         begun_s = self._clock()
         try:
-            judgement = self._pipeline.step(frame)
+            judgement = self._pipeline.step(frame, age_s)
         except Exception as e:
             # Whatever broke, the driver must not be left with a silent monitor: say so and go on blind.
             self._live_through_fault(frame, e)
             return
-        since_s = frame.captured_s if self._source.live else begun_s
-        self._metrics.frame(frame.captured_s, self._clock() - since_s, judgement.stage_s)
+        self._metrics.frame(
+            frame.captured_s,
+            age_s + self._clock() - begun_s,
+            judgement.stage_s,
+            waited_s=age_s,
+            lost=self._source.dropped + self._passed_over["late"],
+        )
         self._tell(frame, judgement)
         if SIGHT.isdisjoint(judgement.faults):
             self._heartbeat()
@@ -117,8 +175,8 @@ class Loop:
     def _live_through_loss(self, why: str) -> None:
         self._now_s = max(self._now_s, self._source.now_s() - UNDER_WAY_S)
         self._publish(self._pipeline.blind(self._now_s))
-        if self._now_s - self._frame_s >= self._lost_after_s:
-            self._set_trouble(HealthState.DEGRADED, {"source_lost": why, **self._sink_faults()})
+        if self._clock() - self._taken_s >= self._lost_after_s:
+            self._set_trouble(HealthState.DEGRADED, {"source_lost": why, **self._other_troubles()})
         self._tell_vitals(self._now_s)
         self._heartbeat()
 
@@ -134,22 +192,53 @@ class Loop:
             HealthState.DEGRADED,
             {
                 **{f"engine_{name}": why for name, why in judgement.faults.items()},
-                **self._sink_faults(),
+                **self._clock_troubles(),
+                **self._other_troubles(),
             },
         )
         if self._observer:
             self._observer(frame, judgement)
         self._tell_vitals(frame.captured_s)
 
-    def _sink_faults(self) -> dict[str, str]:
-        return {f"sink_{sink.name}": why for sink in self._sinks if (why := sink.fault())}
+    def _other_troubles(self) -> dict[str, str]:
+        troubles = {f"sink_{sink.name}": why for sink in self._sinks if (why := sink.fault())}
+        if self._governor is not None:
+            troubles.update(self._governor.troubles())
+        return troubles
+
+    def _note_clock(self, captured_s: float) -> None:
+        why = (
+            f"the source stamped a frame with second {captured_s:.3f} after one with {self._frame_s:.3f}: "
+            "its clock stands still or was set back, and what takes time is timed anew"
+        )
+        self._clock_trouble = (self._clock(), why)
+
+    def _clock_troubles(self) -> Mapping[str, str]:
+        """Told until frames have come in order for as long as a camera may be away."""
+        if self._clock_trouble is None:
+            return {}
+        noted_s, why = self._clock_trouble
+        if self._clock() - noted_s >= self._lost_after_s:
+            self._clock_trouble = None
+        return {"source_clock": why}
 
     def _tell_vitals(self, now_s: float) -> None:
-        if self._next_vitals_s is None:
-            self._next_vitals_s = now_s + self._vitals_every_s
-        elif now_s >= self._next_vitals_s:
-            self._next_vitals_s = now_s + self._vitals_every_s
-            self._publish(self._metrics.vitals(now_s, self._source.dropped))
+        if self._vitals_s is None:
+            self._vitals_s = now_s
+        # A clock that was set back must not silence the vitals until it has caught up.
+        if 0 <= now_s - self._vitals_s < self._vitals_every_s:
+            return
+        self._vitals_s = now_s
+        governor = self._governor
+        self._publish(
+            self._metrics.vitals(
+                now_s,
+                self.drops,
+                level=governor.level if governor else 0,
+                device=governor.reading if governor else None,
+                sinks={sink.name: figures for sink in self._sinks if (figures := sink.figures())},
+            )
+        )
 
     def _set_trouble(self, state: HealthState, trouble: Mapping[str, str]) -> None:
         """Publish a change of what is wrong; an empty `trouble` means all is well."""

@@ -9,7 +9,7 @@ from dms.alerts.manager import AlertManager, under_alerts
 from dms.assess.assessor import Assessor
 from dms.errors import EngineError
 from dms.records import Frame, FrameState, Judgement, Observation
-from dms.scheduler import Scheduler
+from dms.scheduler import Scheduler, urgent
 from dms.stages import Stage, with_fault
 
 
@@ -31,21 +31,30 @@ class Pipeline:
         self._clock = clock
         self._previous: Observation | None = None
         self._last: Judgement | None = None
+        self._urgent = False
 
-    def step(self, frame: Frame) -> Judgement:
-        """Judge one frame."""
-        state = self._begin(frame)
+    def admits(self, captured_s: float, age_s: float) -> str | None:
+        """Whether to judge the frame captured then and this old by now: None, or why it is passed over."""
+        return self._scheduler.admits(captured_s, age_s)
+
+    def step(self, frame: Frame, age_s: float = 0.0) -> Judgement:
+        """Judge one frame that is `age_s` old by now."""
+        state = self._begin(frame, age_s)
         stage_s: dict[str, float] = {}
+        begun_s = self._clock()
         for stage in self._stages:
-            begun_s = self._clock()
             try:
                 state = stage.run(state)
             except EngineError as e:
                 # What this stage would have seen is unknown; the others still see.
                 state = replace(state, seen=with_fault(state.seen, stage.name, e))
-            stage_s[stage.name] = self._clock() - begun_s
+            ended_s = self._clock()
+            stage_s[stage.name] = ended_s - begun_s
+            begun_s = ended_s
         self._previous = state.seen
-        return self._judge(state.seen, stage_s)
+        judgement = self._judge(state.seen, stage_s)
+        self._scheduler.ran(stage_s)
+        return judgement
 
     def blind(self, captured_s: float) -> Judgement:
         """Judge a moment without a frame: the source is lost or late, so everything is unknown."""
@@ -62,22 +71,31 @@ class Pipeline:
             return None
         return replace(self._last, observation=replace(seen, frame_id=-1), alerts=ended, stage_s={})
 
-    def _begin(self, frame: Frame) -> FrameState:
+    def _begin(self, frame: Frame, age_s: float) -> FrameState:
+        captured_s = frame.captured_s
         previous = self._previous
-        tracking = previous is not None and previous.eyes is not None
-        seen = Observation(
-            captured_s=frame.captured_s,
-            frame_id=frame.id,
-            fatigue=previous.fatigue if previous else None,
-            distraction=previous.distraction if previous else None,
+        if previous is not None and not previous.captured_s <= captured_s:
+            previous = None  # the clock was set back: what was seen "later" would count as fresh for ever
+        due = self._scheduler.due(
+            captured_s,
+            age_s=age_s,
+            tracking=previous is not None and previous.eyes is not None,
+            urgent=self._urgent,
         )
-        return FrameState(frame, seen, previous, self._scheduler.due(frame.captured_s, tracking=tracking))
+        if previous is None:
+            return FrameState(frame, Observation(captured_s, frame.id), None, due)
+        seen = Observation(captured_s, frame.id, fatigue=previous.fatigue, distraction=previous.distraction)
+        return FrameState(frame, seen, previous, due)
 
     def _judge(self, seen: Observation, stage_s: dict[str, float]) -> Judgement:
         begun_s = self._clock()
         assessment = self._assessor.update(seen)
         alerts = self._alerts.update(assessment)
-        state = under_alerts(assessment.state, self._alerts.active)
+        active = self._alerts.active
+        state = under_alerts(assessment.state, active)
+        if state is not assessment.state:
+            assessment = replace(assessment, state=state)
+        self._urgent = urgent(assessment, active)
         stage_s["judge"] = self._clock() - begun_s
-        self._last = Judgement(seen, replace(assessment, state=state), alerts, stage_s)
+        self._last = Judgement(seen, assessment, alerts, stage_s)
         return self._last

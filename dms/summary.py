@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -126,12 +127,16 @@ class SummarySink:
         """Never at fault."""
         return None
 
+    def figures(self) -> Mapping[str, float]:
+        """Nothing to tell."""
+        return {}
+
     def close(self) -> None:
         """Nothing to release."""
 
     def summary(self, dropped: int, wall_s: float, *, interrupted: bool = False) -> Summary:
         """What came of the run that dropped so many frames and took `wall_s` seconds."""
-        vitals = self._metrics.vitals(self._last_s or 0.0, dropped)
+        vitals = self._metrics.vitals(self._last_s or 0.0, {})
         return Summary(
             frames=self._frames,
             dropped=dropped,

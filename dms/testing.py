@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -113,6 +113,10 @@ class MemorySink:
     def fault(self) -> str | None:
         """Never at fault."""
         return None
+
+    def figures(self) -> Mapping[str, float]:
+        """Nothing to tell."""
+        return {}
 
     def close(self) -> None:
         """Note that the sink was closed."""

@@ -12,7 +12,19 @@ from typing import Any, Protocol, TextIO
 
 import click
 
-from dms.watch_text import clean, event_line, health_line, parse, state_line, state_word, text, verdict
+from dms.watch_text import (
+    clean,
+    control_line,
+    device_words,
+    event_line,
+    health_line,
+    level_word,
+    parse,
+    state_line,
+    state_word,
+    text,
+    verdict,
+)
 
 STALE_AFTER_S = 2.0
 """A state older than this no longer says anything about the driver: four messages at 2 Hz are missing."""
@@ -88,6 +100,8 @@ class _Vehicle:
 
     state: Mapping[str, Any] | None = None
     state_came_s: float = 0.0
+    control: Mapping[str, Any] | None = None
+    metrics: Mapping[str, Any] | None = None
     offline: str | None = None
 
     def line(self, now_s: float) -> str:
@@ -96,7 +110,12 @@ class _Vehicle:
             return click.style(f"OFFLINE ({self.offline}): nobody watches the driver", fg="bright_red")
         if self._is_stale(now_s):
             return click.style("STALE: no state has come lately", fg="magenta")
-        return state_line(self.state) if self.state else "no state yet"
+        parts = [
+            state_line(self.state) if self.state else "no state yet",
+            level_word(self.control) if self.control else "",
+            device_words(self.metrics) if self.metrics else "",
+        ]
+        return "  ".join(part for part in parts if part)
 
     def word(self, now_s: float) -> str:
         """The verdict alone, where many vehicles share a line."""
@@ -133,6 +152,11 @@ class Screen:
             self._show_status(name, document)
         elif item.name == "health":
             self._write_once(f"{name}  {health_line(document)}")
+        elif item.name == "control":
+            self._vehicle(name).control = document
+            self._write_once(f"{name}  {control_line(document)}")
+        elif item.name == "metrics":
+            self._vehicle(name).metrics = document
         self.tick(now_s)
 
     def note(self, line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -64,6 +65,31 @@ def health_line(document: Mapping[str, Any]) -> str:
         if isinstance(c, dict)
     )
     return f"system {text(document.get('state'))}" + (f" ({details})" if details else "")
+
+
+def control_line(document: Mapping[str, Any]) -> str:
+    """A `dms.control/1` document in one line."""
+    if document.get("level") is None:
+        return f"no level: {text(document.get('detail'))}"
+    held = ", held" if document.get("held") is True else ""
+    why = f"{text(document.get('cause'))}: {text(document.get('detail'))}"
+    return f"level {_number(document.get('level')):.0f}{held} ({text(document.get('title'))}); {why}"
+
+
+def level_word(document: Mapping[str, Any]) -> str:
+    """The level and its cause where the system gives something up or holds; nothing otherwise."""
+    level = _number(document.get("level"))
+    if not level > 0 and document.get("held") is not True:
+        return ""
+    return click.style(f"level {level:.0f} ({text(document.get('cause'))})", fg="yellow")
+
+
+def device_words(document: Mapping[str, Any]) -> str:
+    """Temperature and drops of a `dms.metrics/1` document."""
+    device = document.get("device")
+    hottest_c = _number(device.get("hottest_c") if isinstance(device, dict) else None)
+    degrees = f"{hottest_c:.0f} °C" if math.isfinite(hottest_c) else "temperature unknown"
+    return f"{degrees}  {_number(document.get('dropped')):.0f} dropped"
 
 
 def verdict(document: Mapping[str, Any]) -> tuple[object, object, object]:

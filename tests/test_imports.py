@@ -13,7 +13,7 @@ import dms
 HEAVY = """
 torch onnx onnxscript onnxslim onnxconverter_common mediapipe pandas pyarrow skimage scipy matplotlib tqdm
 PIL amqtt tensorrt tensorrt_rtx cuda openvino ai_edge_litert onnxruntime_qnn gi starlette uvicorn rich
-pytest hypothesis
+prometheus_client pytest hypothesis
 """
 EXEMPT = (
     "dms.training",

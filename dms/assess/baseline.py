@@ -54,6 +54,18 @@ class OpenLevel:
             self._learned_level = self.level
 
 
+_Key = tuple[int, int]
+"""Column and row of a cell of the direction map."""
+_Cell = list[float]
+"""Seconds, seconds x yaw, seconds x pitch."""
+
+
+def _near(key: _Key) -> list[_Key]:
+    """The nine cells around a cell, itself among them."""
+    column, row = key
+    return [(x, y) for x in (column - 1, column, column + 1) for y in (row - 1, row, row + 1)]
+
+
 class Neutral:
     """Where a direction points when this driver watches the road: the densest spot of a map of seen time.
 
@@ -67,7 +79,8 @@ class Neutral:
         self._half_yaw_deg = half_yaw_deg
         self._half_pitch_deg = half_pitch_deg
         self._config = config
-        self._cells: dict[tuple[int, int], list[float]] = {}  # seconds, seconds x yaw, seconds x pitch
+        self._cells: dict[_Key, _Cell] = {}
+        self._blocks: dict[_Key, list[_Cell]] = {}  # the cells around a key, gathered once
         self._total_s = 0.0
         self._peak = (0, 0)
         self.yaw_deg = 0.0
@@ -92,7 +105,7 @@ class Neutral:
         outside = self.usable and math.hypot(*self.offset(direction)) > 1.0
         weight_s = elapsed_s * (self._config.off_road_weight if outside else 1.0)
         key = (round(direction.yaw_deg / _CELL_DEG), round(direction.pitch_deg / _CELL_DEG))
-        cell = self._cells.setdefault(key, [0.0, 0.0, 0.0])
+        cell = self._cell(key)
         cell[0] += weight_s
         cell[1] += weight_s * direction.yaw_deg
         cell[2] += weight_s * direction.pitch_deg
@@ -102,7 +115,14 @@ class Neutral:
             self._fade()
         self._settle(key)
 
-    def _settle(self, key: tuple[int, int]) -> None:
+    def _cell(self, key: _Key) -> _Cell:
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._cells[key] = [0.0, 0.0, 0.0]
+            self._blocks.clear()
+        return cell
+
+    def _settle(self, key: _Key) -> None:
         """Move the peak to the cell just counted if its neighbourhood is now the densest."""
         best = self._around(self._peak)
         if key != self._peak:
@@ -113,16 +133,15 @@ class Neutral:
             return
         self.yaw_deg, self.pitch_deg = best[1] / best[0], best[2] / best[0]
 
-    def _around(self, key: tuple[int, int]) -> tuple[float, float, float]:
-        column, row = key
+    def _around(self, key: _Key) -> tuple[float, float, float]:
+        block = self._blocks.get(key)
+        if block is None:
+            block = self._blocks[key] = [self._cells[near] for near in _near(key) if near in self._cells]
         seconds = yaw = pitch = 0.0
-        for x in (column - 1, column, column + 1):
-            for y in (row - 1, row, row + 1):
-                cell = self._cells.get((x, y))
-                if cell is not None:
-                    seconds += cell[0]
-                    yaw += cell[1]
-                    pitch += cell[2]
+        for cell in block:
+            seconds += cell[0]
+            yaw += cell[1]
+            pitch += cell[2]
         return seconds, yaw, pitch
 
     def _fade(self) -> None:

@@ -13,6 +13,7 @@ import click
 from dms import __version__
 from dms.cli.bench import bench
 from dms.cli.calibrate import calibrate
+from dms.cli.control import control
 from dms.cli.engines import engines
 from dms.cli.evaluate import evaluate
 from dms.cli.options import configured, load, source_option, start_logging, to_json
@@ -36,6 +37,8 @@ Examples:
   dms watch --host 10.0.0.5                  live state and alerts of all vehicles of a broker
   dms doctor                                 what is missing here, and its cure
   dms bench --plot speed.png                 every precision on every runtime installed here
+  dms bench --pipeline                       the whole chain; --peers: beside another face tracker
+  dms control simulate --plots pictures      hours of heat and load in seconds
 
 \b
 Exit codes:
@@ -83,13 +86,18 @@ def run(
     Without options it plays the clip that ships with dms. Ends with the clip, or on Ctrl-C.
     """
     config = load(configs, overrides, source)
-    from dms import app
+    if source is not None and config.cameras:
+        raise click.UsageError(
+            "--source is one camera, but the configuration has `cameras`: leave one of the two out"
+        )
+    from dms import app, fleet
     from dms.service import StopSignal
 
     start_logging(config)
     tell = teller(sys.stdout)
+    told = teller(sys.stderr) if as_json else tell
     with StopSignal() as stop:
-        summary = app.run(config, teller(sys.stderr) if as_json else tell)
+        summary = fleet.run(config, told) if config.cameras else app.run(config, told)
     tell(to_json(summary.to_dict()) if as_json else f"\n{summary}")
     if stop.received is signal.SIGINT:
         ctx.exit(exit_code(stop.received))
@@ -233,5 +241,5 @@ def schema() -> None:
     click.echo(to_json(config_schema()))
 
 
-for command in (engines, calibrate, evaluate, bench):
+for command in (engines, calibrate, evaluate, bench, control):
     main.add_command(command)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from dms.cli.bench_pipeline import bench_pipeline, pipeline_options, refuse_without_pipeline
 from dms.cli.engine_options import engines_in, engines_option
 from dms.engines.contract import CONTRACTS
 
@@ -24,6 +25,8 @@ Examples:
   dms bench --backend openvino --precision int8 --precision fp32 --image-size 1280x720
   dms bench --json now.json --plot now.png
   dms bench --compare before.json now.json --fail-above 1.1     exit code 1 when a row got slower
+  dms bench --pipeline --image-size 1280x720                    the whole chain of `dms run`
+  dms bench --pipeline --peers --peer-model face_landmarker.task      and MediaPipe by turns
 
 \b
 Every row is measured in a process of its own, on one frame of the shipped clip. What it says and what it
@@ -106,7 +109,8 @@ def _sizes(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> 
     "--markdown",
     "markdown_path",
     type=PATH,
-    help="Page to put the tables into: a new one, or between its marks <!-- bench --> and <!-- /bench -->.",
+    help="Page to put the tables into: a new one, or between its marks <!-- bench --> and <!-- /bench --> "
+    "(with --pipeline: bench-pipeline).",
 )
 @click.option("--plot", type=PATH, help="Draw the report as PNG.")
 @click.option(
@@ -118,9 +122,11 @@ def _sizes(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> 
     metavar="RATIO",
     help="With --compare: the most that B / A may be.",
 )
+@pipeline_options
 @click.pass_context
 def bench(
     ctx: click.Context,
+    /,
     runtimes: Sequence[str],
     precisions: Sequence[str],
     nets: Sequence[str],
@@ -132,12 +138,18 @@ def bench(
     plot: Path | None,
     compare: tuple[Path, Path] | None,
     fail_above: float | None,
+    pipeline: bool,
+    **of_pipeline: Any,
 ) -> None:
     """Measure speed and memory of every precision on every platform.
 
     Load, pre-processing, inference and post-processing of a frame, paced and unpaced; processor, power and
     accuracy beside them. What cannot run here is named with the reason; exit code 1 when nothing could.
     """
+    if pipeline:
+        bench_pipeline(ctx, sizes, seconds, (json_path, markdown_path, plot), of_pipeline)
+        return
+    refuse_without_pipeline(ctx)
     if fail_above is not None and compare is None:
         raise click.UsageError("--fail-above judges a comparison: give --compare A B")
     if compare:

@@ -6,7 +6,7 @@ configuration as text. Models are frozen and refuse unknown keys.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -89,15 +89,93 @@ class TrackingConfig(Section):
     """A tracked crop below this face-present score is a lost track."""
 
 
-class ScheduleConfig(Section):
-    """How often each stage runs, in seconds: rates are kept in time, not in frames."""
+class RateConfig(Section):
+    """How often a stage runs: in time, not in frames. `eyes` runs on every frame that is judged."""
 
-    detect_every_s: PositiveSeconds = 1.0
-    """A tracked face is confirmed by the detector this often; a lost one is sought on every frame."""
-    fatigue_every_s: Seconds = 0.0
-    """Seconds between runs of the fatigue engine; 0 = every frame."""
-    distraction_every_s: Seconds = 0.1
-    """Seconds between runs of the distraction engine."""
+    every_s: Seconds
+    """Seconds between two runs while all is well; 0 = every frame."""
+    urgent_every_s: Seconds
+    """Seconds between two runs while the eyes close, the gaze leaves the road or an alert stands."""
+    max_age_s: PositiveSeconds
+    """A result is never let become older than this, whatever the budget says."""
+
+    @model_validator(mode="after")
+    def _ages_fit(self) -> RateConfig:
+        if not self.urgent_every_s <= self.every_s <= self.max_age_s:
+            raise ValueError(
+                "urgent_every_s must be at most every_s, and every_s at most max_age_s: "
+                f"got {self.urgent_every_s:g}, {self.every_s:g} and {self.max_age_s:g}"
+            )
+        return self
+
+
+class FaceRateConfig(RateConfig):
+    """The detector confirms a face that is followed this often; a lost one is sought on every frame."""
+
+    every_s: Seconds = 1.0
+    urgent_every_s: Seconds = 1.0
+    max_age_s: PositiveSeconds = 3.0
+
+
+class FatigueRateConfig(RateConfig):
+    """Lids, yawns and covered mouths."""
+
+    every_s: Seconds = 0.066
+    urgent_every_s: Seconds = 0.0
+    max_age_s: PositiveSeconds = 0.25
+
+
+class DistractionRateConfig(RateConfig):
+    """Phone and other activities."""
+
+    every_s: Seconds = 0.2
+    urgent_every_s: Seconds = 0.1
+    max_age_s: PositiveSeconds = 0.45
+
+
+class ScheduleConfig(Section):
+    """Which stages run on a frame."""
+
+    budget_s: float | None = Field(None, gt=0)
+    """Time from capture to judgement that a frame may take; null = one interval at `source.fps`."""
+    face: FaceRateConfig = FaceRateConfig()
+    fatigue: FatigueRateConfig = FatigueRateConfig()
+    distraction: DistractionRateConfig = DistractionRateConfig()
+
+
+class ControlConfig(Section):
+    """The controller that lowers precision and rate before heat or load makes judgements late.
+
+    Live sources and recordings played at their pace are controlled; what is judged as fast as it goes is not.
+    """
+
+    enabled: bool = True
+    """Let it change the level; false = stay at level 0 whatever comes."""
+    every_s: PositiveSeconds = 0.5
+    """Seconds between two looks at sensors and latencies."""
+    assumed_trip_c: float = Field(95.0, ge=40, le=150)
+    """Where the device is taken to slow its clocks down when its trip points cannot be read."""
+    late_above: float = Field(0.85, gt=0, le=1)
+    """Share of the budget that the 95th percentile of latency may take; above it the level rises."""
+    in_time_below: float = Field(0.6, gt=0, le=1)
+    """Share of the budget below which, for `down_after_s`, the level falls."""
+    up_after_s: PositiveSeconds = 2.0
+    """Least time between two steps up."""
+    down_after_s: PositiveSeconds = 30.0
+    """Least time between two steps down."""
+    changes_per_min: int = Field(4, ge=1, le=60)
+    """More changes than this within a minute: the level is held and that is told."""
+    power_limit_w: float | None = Field(None, gt=0)
+    """Power of the whole board above which the level rises; null = none."""
+
+    @model_validator(mode="after")
+    def _bands_overlap(self) -> ControlConfig:
+        if self.in_time_below >= self.late_above:
+            raise ValueError(
+                "in_time_below must be below late_above, or the level would go up and down for ever: "
+                f"got {self.in_time_below:g} and {self.late_above:g}"
+            )
+        return self
 
 
 class AlertsConfig(Section):
@@ -105,6 +183,9 @@ class AlertsConfig(Section):
 
     profile: str = "euroncap_2026"
     """A shipped profile's name, or the path of a profile file of your own."""
+
+
+CameraName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 
 
 class ServiceConfig(Section):
@@ -118,10 +199,26 @@ class Config(Section):
     """The whole configuration."""
 
     source: SourceConfig = SourceConfig()
+    cameras: dict[CameraName, SourceConfig] = Field({})
+    """Several drivers watched by one process, in place of `source`: a name, and below it the keys of a
+    source. Each speaks over MQTT as the vehicle `<vehicle>-<name>` (docs/cameras.md)."""
     engines: EnginesConfig = EnginesConfig()
     tracking: TrackingConfig = TrackingConfig()
     schedule: ScheduleConfig = ScheduleConfig()
+    control: ControlConfig = ControlConfig()
     assess: AssessConfig = AssessConfig()
     alerts: AlertsConfig = AlertsConfig()
     sinks: SinksConfig = SinksConfig()
     service: ServiceConfig = ServiceConfig()
+
+    @model_validator(mode="after")
+    def _results_are_renewed_before_they_are_stale(self) -> Config:
+        stale_s = self.assess.availability.stale_after_s
+        for stage in ("fatigue", "distraction"):
+            rate: RateConfig = getattr(self.schedule, stage)
+            if rate.max_age_s > stale_s:
+                raise ValueError(
+                    f"schedule.{stage}.max_age_s is {rate.max_age_s:g}, but a result older than {stale_s:g} "
+                    "seconds (assess.availability.stale_after_s) is unknown; make it at most that"
+                )
+        return self

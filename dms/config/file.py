@@ -158,8 +158,10 @@ def _explain(error: ErrorDetails, places: dict[KeyPath, str]) -> str:
     if error["type"] == "extra_forbidden":
         return f"{place}: {_dotted(path)}: unknown key; {_suggestion(path)}"
     if error["type"] == "value_error":  # a rule of ours over several keys: its text says it all
-        return f"{place}: {_dotted(path)}: {error['ctx']['error']}"
+        return ": ".join(filter(None, (place, _dotted(path), str(error["ctx"]["error"]))))
     value = error["input"]
+    if path[-1] == "[key]":
+        return f"{place}: {_dotted(path[:-1])}: a name is of letters, digits, - and _, at most 32"
     quote = "; put the value in quotes" if error["type"] in _WANTS_TEXT and _is_scalar(value) else ""
     must = f"must be {allowed(path)}" if allowed(path) else error["msg"]
     return f"{place}: {_dotted(path)}: {_shown(value)} is not allowed: {must}{quote}"
@@ -183,7 +185,9 @@ def _suggestion(path: KeyPath) -> str:
 
 
 def _elsewhere(key: str) -> Iterator[str]:
-    by_name = {path[-1]: path for path in leaf_paths()}
+    by_name: dict[str, KeyPath] = {}
+    for path in leaf_paths():
+        by_name.setdefault(path[-1], path)
     yield from (_dotted(by_name[name]) for name in get_close_matches(key, by_name, n=1, cutoff=0.8))
 
 

@@ -54,6 +54,17 @@ class MqttConfig(Section):
     tls: MqttTlsConfig = MqttTlsConfig()
 
 
+class PrometheusConfig(Section):
+    """The endpoint that Prometheus asks; needs the extra `metrics`."""
+
+    enabled: bool = False
+    """Answer on `http://<host>:<port>/metrics`."""
+    host: str = "127.0.0.1"
+    """Address to listen on; anything but loopback shows the figures to the network."""
+    port: int = Field(9477, ge=0, le=65535)
+    """Port to listen on; 0 = any free one, which the log names."""
+
+
 class JsonlConfig(Section):
     """The JSON lines sink."""
 
@@ -72,5 +83,6 @@ class SinksConfig(Section):
     """Who is told."""
 
     mqtt: MqttConfig = MqttConfig()
+    prometheus: PrometheusConfig = PrometheusConfig()
     jsonl: JsonlConfig = JsonlConfig()
     log: LogConfig = LogConfig()

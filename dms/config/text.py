@@ -25,6 +25,7 @@ _UNITS = {
     "_hz": "times a second",
     "_kmh": "km/h",
     "_c": "°C",
+    "_w": "watts",
     "_bytes": "bytes",
     "fps": "frames a second",
 }
@@ -72,10 +73,14 @@ def unit_of(key: str) -> str | None:
 def section_at(path: KeyPath) -> type[Section] | None:
     """The model of the section at `path`; None when there is no such section."""
     model: type[Section] = Config
-    for key in path:
-        section = _section_of(model.model_fields[key]) if key in model.model_fields else None
-        if section is None:
+    keys = iter(path)
+    for key in keys:
+        field = model.model_fields.get(key)
+        section = field and (_section_of(field) or _named_section_of(field))
+        if not field or not section:
             return None
+        if not _section_of(field):
+            next(keys, None)  # the name, which is the user's own
         model = section
     return model
 
@@ -93,9 +98,12 @@ def allowed(path: KeyPath) -> str:
     field = model.model_fields[path[-1]]
     if section := _section_of(field):
         return f"a section with the keys {', '.join(section.model_fields)}"
+    if section := _named_section_of(field):
+        return f"names, each with the keys {', '.join(section.model_fields)}"
     text = " ".join(part for part in (_type_text(field), _range_text(field)) if part)
     unit = unit_of(path[-1])
-    return f"{text}, {unit}" if unit else text
+    nothing = " or null" if type(None) in get_args(field.annotation) else ""
+    return text + (f", {unit}" if unit else "") + nothing
 
 
 def _lines(section: Section, indent: str, path: KeyPath = ()) -> Iterator[str]:
@@ -107,7 +115,7 @@ def _lines(section: Section, indent: str, path: KeyPath = ()) -> Iterator[str]:
             yield f"{indent}{key}:"
             yield from _lines(value, indent + "  ", (*path, key))
         else:
-            yield from _comment(f"{field.description} [{allowed((*path, key))}]", indent)
+            yield from _comment(f"{_description(type(section), key)} [{allowed((*path, key))}]", indent)
             yield indent + yaml.safe_dump({key: value}, allow_unicode=True).rstrip()
 
 
@@ -125,6 +133,20 @@ def _section_of(field: FieldInfo) -> type[Section] | None:
     return kind if isinstance(kind, type) and issubclass(kind, Section) else None
 
 
+def _named_section_of(field: FieldInfo) -> type[Section] | None:
+    """The model of the sections that the user gives names of his own; None where there are none."""
+    if get_origin(field.annotation) is not dict:
+        return None
+    kind = get_args(field.annotation)[1]
+    return kind if issubclass(kind, Section) else None
+
+
+def _description(model: type[Section], key: str) -> str | None:
+    """What a key means; a section that only sets defaults anew says it where the key is first declared."""
+    bases = (base for base in model.__mro__ if issubclass(base, Section) and key in base.model_fields)
+    return next((text for base in bases if (text := base.model_fields[key].description)), None)
+
+
 def _leaves(model: type[Section], path: KeyPath) -> Iterator[KeyPath]:
     for key, field in model.model_fields.items():
         if section := _section_of(field):
@@ -138,7 +160,7 @@ def _type_text(field: FieldInfo) -> str:
     kinds = (kind,) if get_origin(kind) is Literal else get_args(kind) or (kind,)
     text = " or ".join(_kind_text(k) for k in kinds if k is not type(None))
     pattern = next((m.pattern for m in field.metadata if getattr(m, "pattern", None)), None)
-    return text + (f" matching {pattern}" if pattern else "") + (" or null" if type(None) in kinds else "")
+    return text + (f" matching {pattern}" if pattern else "")
 
 
 def _kind_text(kind: Any) -> str:

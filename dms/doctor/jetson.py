@@ -1,6 +1,6 @@
 """The device: which board, may its GPU be used, is it hot, slowed down, in its fastest mode.
 
-Away from a Jetson only the temperature and what slows the clocks are looked at.
+Away from a Jetson only heat, what slows the clocks, the supply and the waiting for processors are looked at.
 """
 
 from __future__ import annotations
@@ -28,11 +28,9 @@ GPU_NODES = (
 )
 """What CUDA opens, of the integrated driver (nvgpu) or the common one; not every release has all of them."""
 LIMIT_C = 99.0
-"""Where an Orin's clocks go down, where its trip points cannot be read; measured on Orin NX and Nano."""
+"""Taken where nothing tells from where the clocks go down; measured on Orin NX and Nano."""
 HEADROOM_C = 14.0
 """Public robot projects on the Orin raise the alarm at 85 °C, so far below that limit."""
-HOUSING_ALARM = "hot-surface-alert"
-"""Not a brake: it only says that the housing is hot to the touch (70 °C)."""
 _MODE = re.compile(r"<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+)\s*>")
 
 
@@ -43,8 +41,10 @@ def checks(machine: Machine) -> Iterator[Check]:
     here = is_jetson(sensors)
     if here:
         yield gpu_nodes(machine)
-    yield temperature(sensors, machine)
+    yield temperature(sensors)
     yield from throttling(sensors)
+    yield from over_current(sensors)
+    yield from pressure(sensors)
     if here:
         yield power_mode(sensors, machine)
         yield clocks(machine)
@@ -80,7 +80,7 @@ def gpu_nodes(machine: Machine) -> Check:
     return ok("gpu", ", ".join(map(str, there)))
 
 
-def temperature(sensors: Sensors, machine: Machine) -> Check:
+def temperature(sensors: Sensors) -> Check:
     """The hottest zone, against where the clocks go down."""
     zones = {name: c for name, c in sensors.temperatures_c().items() if c is not None}
     if not zones:
@@ -88,26 +88,13 @@ def temperature(sensors: Sensors, machine: Machine) -> Check:
             return warn("temperature", "no thermal zone can be read", "ls -l /sys/class/thermal/*/temp")
         return ok("temperature", "no sensor can be read, as on a virtual machine")
     hottest = max(zones, key=lambda name: zones[name])
-    trip_c = first_brake_c(machine)
+    trip_c = sensors.trip_c()
     limit_c = LIMIT_C if trip_c is None else trip_c
     told = f"taken to go down at {limit_c:.0f} °C" if trip_c is None else f"go down at {limit_c:.0f} °C"
     detail = f"{zones[hottest]:.0f} °C at {hottest}, the hottest of {len(zones)}; clocks {told}"
     if zones[hottest] < limit_c - HEADROOM_C:
         return ok("temperature", detail)
     return warn("temperature", detail, "check fan, heat sink and air flow; a lower power mode heats less")
-
-
-def first_brake_c(machine: Machine) -> float | None:
-    """The lowest passive trip point that slows something down; Celsius. None where none can be read."""
-    found = []
-    for bound in sorted(machine.root.glob("sys/class/thermal/thermal_zone*/cdev*_trip_point")):
-        zone = bound.parent.relative_to(machine.root)
-        trip = f"{zone}/trip_point_{machine.read(f'{zone}/{bound.name}')}"
-        device = machine.read(f"{zone}/{bound.name.removesuffix('_trip_point')}/type")
-        heat = machine.number(f"{trip}_temp")
-        if heat and machine.read(f"{trip}_type") == "passive" and device not in ("", HOUSING_ALARM):
-            found.append(heat / 1000)
-    return min(found, default=None)
 
 
 def throttling(sensors: Sensors) -> Iterator[Check]:
@@ -118,6 +105,23 @@ def throttling(sensors: Sensors) -> Iterator[Check]:
         yield warn("throttling", f"clocks are held down by {', '.join(slowed)}", cure)
     elif slowed is not None:
         yield ok("throttling", "nothing holds the clocks down")
+
+
+def over_current(sensors: Sensors) -> Iterator[Check]:
+    """Has the supply kept up, where something counts."""
+    events = sensors.over_current()
+    if events:
+        cure = "use a stronger supply and a shorter cable, or a lower power mode; some happen at the start"
+        yield warn("supply", f"{events} over-currents or under-voltages counted", cure)
+    elif events is not None:
+        yield ok("supply", "no over-current or under-voltage counted")
+
+
+def pressure(sensors: Sensors) -> Iterator[Check]:
+    """How long work waits for a processor, where the kernel tells."""
+    share = sensors.pressure()
+    if share is not None:
+        yield ok("pressure", f"some task waited for a processor in {share:.0%} of the last 10 s")
 
 
 def power_mode(sensors: Sensors, machine: Machine) -> Check:

@@ -11,7 +11,7 @@ from dms.backends import BACKENDS, Backend, Options, open_backend
 from dms.backends.checked import CheckedBackend
 from dms.backends.device import DeviceEngine
 from dms.config import EngineConfig, EnginesConfig
-from dms.engines.gate import chosen_precision
+from dms.engines.gate import chosen_precision, conditions, load_verdict
 from dms.engines.manifest import Manifest, check_signature, load_manifest
 from dms.errors import EngineError, EngineMissing, EngineUnavailable
 from dms.resources import cache_folder, engines_folder
@@ -73,6 +73,44 @@ def open_engine(name: str, config: EnginesConfig, told: Callable[[str], None] = 
             continue
         return proved(backend, note, runtime, artefact)
     raise EngineUnavailable(f"engine {name} cannot be run. " + ". ".join(refused))
+
+
+def open_cheapest(
+    name: str, config: EnginesConfig, opened: Opened, told: Callable[[str], None] = lambda step: None
+) -> Opened | None:
+    """The cheapest form of an engine that passed the accuracy gate, on the runtime that runs it now.
+
+    That is the gate's choice on this device; without a verdict that counts INT8, which passed the release's.
+    None: `opened` is the cheapest already, or there is no other that may be taken. It never ends the start,
+    for the configured engine does the work: what cannot be opened is told as a warning.
+    """
+    own: EngineConfig = getattr(config, name)
+    note = load_manifest(folder_of(config) / name)
+    options = options_of(own, config, told)
+    precision = _cheapest_precision(note, opened.runtime, options)
+    artefact = note.precision_for(precision, opened.runtime) if precision else opened.artefact
+    if artefact == opened.artefact or artefact not in note.readable(opened.runtime):
+        return None
+    try:
+        backend = open_backend(opened.runtime, note.verified_path(artefact), options)
+        return proved(backend, note, opened.runtime, artefact)
+    except EngineError as error:
+        log.warning(
+            "engine %s: the cheaper %s is not to be had, levels 2 to 4 go without it: %s",
+            name,
+            artefact,
+            error,
+        )
+        return None
+
+
+def _cheapest_precision(note: Manifest, runtime: str, options: Options) -> str | None:
+    """The gate's choice on this device, if it counts; else INT8, but for a file that is known to fail."""
+    verdict = load_verdict(options.cache, note.net, runtime) if options.cache else None
+    if verdict is not None and not verdict.outdated(note, conditions(runtime, options)):
+        return verdict.chosen
+    proof = note.proofs.get(note.precision_for("int8", runtime), {}).get(runtime)
+    return "int8" if proof is None or proof.passed else None
 
 
 def folder_of(config: EnginesConfig) -> Path:

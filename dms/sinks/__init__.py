@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from dms.records import Message
@@ -18,6 +19,10 @@ class Sink(Protocol):
 
     def fault(self) -> str | None:
         """What keeps this sink from telling anyone, as a sentence; None when all is well."""
+        ...
+
+    def figures(self) -> Mapping[str, float]:
+        """What this sink tells of itself, by name with its unit: what waits, what was lost, how late."""
         ...
 
     def close(self) -> None:

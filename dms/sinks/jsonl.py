@@ -7,12 +7,12 @@ import logging
 import mmap
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dms.errors import SinkError
 from dms.records import Judgement, Message
-from dms.sinks import payload
+from dms.sinks import payload, values
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class JsonlSink:
         if not self._lines:
             self._first_s = now_s
         document = payload.frame(message, self._epoch_offset())
-        self._lines.append(payload.encode(document).encode() + b"\n")
+        self._lines.append(values.encode(document).encode() + b"\n")
         waited = not 0 <= now_s - self._first_s < FLUSH_EVERY_S
         if waited or message.alerts or len(self._lines) >= FLUSH_LINES:
             self._flush()
@@ -63,6 +63,10 @@ class JsonlSink:
     def fault(self) -> str | None:
         """Why lines are being lost; None when all is well."""
         return None if self._fault is None else f"{self._path}: {self._fault}; {self.dropped} lines lost"
+
+    def figures(self) -> Mapping[str, float]:
+        """What was lost."""
+        return {"lines_dropped": self.dropped}
 
     def close(self) -> None:
         """Write what is left and close the file."""

@@ -1,13 +1,24 @@
-"""Tells a person what happens: one line for each alert and each change of health."""
+"""Tells a person what happens: one line for each alert and each change of health or level."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from dms.records import Alert, Health, HealthState, Judgement, Message, Phase, Severity, Vitals
+from dms.control.levels import LEVELS
+from dms.records import (
+    Alert,
+    Control,
+    Health,
+    HealthState,
+    Judgement,
+    Message,
+    Phase,
+    Severity,
+    Vitals,
+)
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +61,7 @@ class LogSink:
         self._level = level
 
     def publish(self, message: Message) -> None:
-        """Tell the alerts of a judgement, or a change of health; vitals only at level debug."""
+        """Tell the alerts of a judgement, or a change of health or level; vitals only at level debug."""
         offset_s = self._epoch_offset()
         if isinstance(message, Judgement):
             for alert in message.alerts:
@@ -58,12 +69,19 @@ class LogSink:
                 self._line(level, alert_line(alert, offset_s))
         elif isinstance(message, Health):
             self._line(_LEVEL_BY_HEALTH[message.state], health_line(message, offset_s))
+        elif isinstance(message, Control):
+            grave = message.held or message.level > message.previous
+            self._line(logging.WARNING if grave else logging.INFO, control_line(message, offset_s))
         else:
             self._line(logging.DEBUG, vitals_line(message, offset_s))
 
     def fault(self) -> str | None:
         """Never at fault."""
         return None
+
+    def figures(self) -> Mapping[str, float]:
+        """Nothing to tell."""
+        return {}
 
     def close(self) -> None:
         """Nothing to release."""
@@ -88,6 +106,15 @@ def health_line(health: Health, epoch_offset_s: float | None = None) -> str:
     """A change of health, for a person."""
     causes = "".join(f"; {cause}: {detail}" for cause, detail in health.causes.items())
     return f"{clock(health.captured_s, epoch_offset_s)}  system {health.state.value.upper()}{causes}"
+
+
+def control_line(decided: Control, epoch_offset_s: float | None = None) -> str:
+    """A level of the controller, for a person."""
+    head = f"{clock(decided.captured_s, epoch_offset_s)}  level {decided.level}"
+    if decided.level != decided.previous:
+        head += f" after {decided.previous}"
+    held = ", held" if decided.held else ""
+    return f"{head}{held} ({LEVELS[decided.level].title}); {decided.cause}: {decided.detail}"
 
 
 def vitals_line(vitals: Vitals, epoch_offset_s: float | None = None) -> str:

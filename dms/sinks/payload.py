@@ -7,18 +7,18 @@ Every document names its `schema`. Numbers are rounded; NaN and infinity become 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timezone
-from typing import Any
 
 from dms import __version__
+from dms.control.levels import LEVELS
 from dms.records import (
     Alert,
     Assessment,
+    Control,
+    DeviceReading,
     Direction,
     Distraction,
     Eyes,
@@ -28,11 +28,11 @@ from dms.records import (
     Judgement,
     Vitals,
 )
+from dms.sinks.values import Document, ms, number, utc
 
-Document = dict[str, Any]
 Value = float | str | None
 
-_YEAR_10000_S = 253_402_300_800.0
+_UNREAD = DeviceReading(math.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +41,6 @@ class Origin:
 
     software: str = f"dms {__version__}"
     engines: Mapping[str, str] = field(default_factory=dict)
-
-
-def encode(document: Document) -> str:
-    """One line of ASCII JSON, which no odd character in a file name can break."""
-    return json.dumps(document, allow_nan=False, separators=(",", ":"))
-
-
-def utc(captured_s: float, epoch_offset_s: float | None) -> str | None:
-    """A time of the source's clock as UTC, ISO 8601 with milliseconds; None where it cannot be known."""
-    if epoch_offset_s is None or not 0 <= captured_s + epoch_offset_s < _YEAR_10000_S:
-        return None
-    return iso(datetime.fromtimestamp(captured_s + epoch_offset_s, timezone.utc))
-
-
-def iso(moment: datetime) -> str:
-    """An aware UTC moment as `2026-11-20T13:36:00.123Z`."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def event_topic(alert_type: str) -> str:
@@ -82,7 +65,7 @@ def state(judgement: Judgement, active: Iterable[Alert], seq: int, epoch_offset_
     return {
         "schema": "dms.state/1",
         "ts": utc(verdict.captured_s, epoch_offset_s),
-        "captured_s": _number(verdict.captured_s, 4),
+        "captured_s": number(verdict.captured_s, 4),
         "seq": seq,
         **_verdict(verdict),
         "alerts": [{"id": a.id, "type": a.type, "severity": a.severity.value} for a in active],
@@ -107,9 +90,37 @@ def event(
         "seq": seq,
         **_alert(alert),
         "gaze_source": assessment.gaze_source,
-        "calibration": _number(assessment.calibration),
+        "calibration": number(assessment.calibration),
         "profile": alert.profile,
         **_origin(origin),
+    }
+
+
+def control(decided: Control, epoch_offset_s: float | None) -> Document:
+    """`dms.control/1`: at which level of the ladder the system works, and why."""
+    return {
+        "schema": "dms.control/1",
+        "ts": utc(decided.captured_s, epoch_offset_s),
+        "captured_s": number(decided.captured_s, 4),
+        "level": decided.level,
+        "title": LEVELS[decided.level].title,
+        "previous": decided.previous,
+        "cause": decided.cause,
+        "detail": decided.detail,
+        "held": decided.held,
+    }
+
+
+def control_ended(last: Control, epoch_offset_s: float | None) -> Document:
+    """`dms.control/1` of a system that has ended: it works at no level any more."""
+    return {
+        **control(last, epoch_offset_s),
+        "level": None,
+        "title": None,
+        "previous": last.level,
+        "cause": "ended",
+        "detail": "The run ended.",
+        "held": False,
     }
 
 
@@ -118,17 +129,26 @@ def metrics(vitals: Vitals, undelivered: Mapping[str, int], epoch_offset_s: floa
     return {
         "schema": "dms.metrics/1",
         "ts": utc(vitals.captured_s, epoch_offset_s),
-        "captured_s": _number(vitals.captured_s, 4),
+        "captured_s": number(vitals.captured_s, 4),
         "frames": vitals.frames,
         "dropped": vitals.dropped,
-        "fps": _number(vitals.fps, 1),
-        "latency_ms": {"p50": _ms(vitals.latency_p50_s), "p95": _ms(vitals.latency_p95_s)},
+        "fps": number(vitals.fps, 1),
+        "latency_ms": {"p50": ms(vitals.latency_p50_s), "p95": ms(vitals.latency_p95_s)},
         "stages_ms": {
-            name: {"p50": _ms(p50_s), "p95": _ms(vitals.stage_p95_s.get(name))}
+            name: {"p50": ms(p50_s), "p95": ms(vitals.stage_p95_s.get(name))}
             for name, p50_s in vitals.stage_p50_s.items()
         },
-        "rss_mb": _number(vitals.rss_bytes / 1e6, 1),
+        "rss_mb": number(vitals.rss_bytes / 1e6, 1),
         "undelivered": dict(undelivered),
+        "drops": dict(vitals.drops),
+        "waited_ms": {"p95": ms(vitals.waited_p95_s)},
+        "cpu_share": number(vitals.cpu_share),
+        "level": vitals.level,
+        "device": _device(vitals.device or _UNREAD),
+        "sinks": {
+            sink: {name: number(value, 4) for name, value in figures.items()}
+            for sink, figures in vitals.sinks.items()
+        },
     }
 
 
@@ -137,7 +157,7 @@ def health(health: Health, epoch_offset_s: float | None) -> Document:
     return {
         "schema": "dms.health/1",
         "ts": utc(health.captured_s, epoch_offset_s),
-        "captured_s": _number(health.captured_s, 4),
+        "captured_s": number(health.captured_s, 4),
         "state": health.state.value,
         "causes": [{"cause": cause, "detail": detail} for cause, detail in health.causes.items()],
     }
@@ -152,7 +172,7 @@ def frame(judgement: Judgement, epoch_offset_s: float | None) -> Document:
     return {
         "schema": "dms.frame/1",
         "frame": seen.frame_id if seen.frame_id >= 0 else None,
-        "captured_s": _number(seen.captured_s, 4),
+        "captured_s": number(seen.captured_s, 4),
         "ts": utc(seen.captured_s, epoch_offset_s),
         **_verdict(verdict),
         **_face_fields(seen.face),
@@ -161,8 +181,23 @@ def frame(judgement: Judgement, epoch_offset_s: float | None) -> Document:
         "distraction": _probabilities(seen.distraction, seen.captured_s),
         "signals": _signals(verdict),
         "alerts": [_alert(a) for a in judgement.alerts],
-        "stage_ms": {name: _ms(seconds) for name, seconds in judgement.stage_s.items()},
+        "stage_ms": {name: ms(seconds) for name, seconds in judgement.stage_s.items()},
         "faults": dict(judgement.faults),
+    }
+
+
+def _device(reading: DeviceReading) -> Document:
+    """What was read of the device; what was not is null, and `temperatures_c` empty."""
+    return {
+        "temperatures_c": {zone: number(c, 1) for zone, c in reading.temperatures_c.items()},
+        "hottest_c": number(reading.hottest_c, 1),
+        "trip_c": number(reading.trip_c, 1),
+        "throttled_by": None if reading.throttled_by is None else list(reading.throttled_by),
+        "over_current": reading.over_current,
+        "board_w": number(reading.board_w, 2),
+        "cpu_load": number(reading.cpu_load),
+        "gpu_load": number(reading.gpu_load),
+        "pressure": number(reading.pressure),
     }
 
 
@@ -171,7 +206,7 @@ def _verdict(assessment: Assessment) -> Document:
         "valid": assessment.state.value != "unknown",
         "state": assessment.state.value,
         "unknown_causes": [c.value for c in assessment.unknown_causes],
-        "calibration": _number(assessment.calibration),
+        "calibration": number(assessment.calibration),
         "gaze_source": assessment.gaze_source,
     }
 
@@ -182,9 +217,9 @@ def _alert(alert: Alert) -> Document:
         "type": alert.type,
         "phase": alert.phase.value,
         "severity": alert.severity.value,
-        "t_onset": _number(alert.onset_s),
-        "t_detect": _number(alert.detected_s),
-        "duration_s": _number(alert.duration_s),
+        "t_onset": number(alert.onset_s),
+        "t_detect": number(alert.detected_s),
+        "duration_s": number(alert.duration_s),
         "cause": alert.cause,
         "evidence": {name: _evidence(value) for name, value in alert.evidence.items()},
     }
@@ -195,7 +230,7 @@ def _origin(origin: Origin) -> Document:
 
 
 def _signals(assessment: Assessment) -> dict[str, float | None]:
-    return {name: _number(signal.value) for name, signal in assessment.signals.items()}
+    return {name: number(signal.value) for name, signal in assessment.signals.items()}
 
 
 def _face_fields(face: Face | None) -> Document:
@@ -203,8 +238,8 @@ def _face_fields(face: Face | None) -> Document:
         return {"face": None, "face_score": None}
     box = face.box
     return {
-        "face": [_number(v, 1) for v in (box.x1, box.y1, box.x2, box.y2)],
-        "face_score": _number(face.score),
+        "face": [number(v, 1) for v in (box.x1, box.y1, box.x2, box.y2)],
+        "face_score": number(face.score),
     }
 
 
@@ -212,10 +247,10 @@ def _eye_fields(eyes: Eyes | None) -> Document:
     if eyes is None:
         return {"openness": None, "visibility": None, "head": None, "gaze": None}
     return {
-        "openness": [_number(eyes.right.openness), _number(eyes.left.openness)],
-        "visibility": [_number(eyes.right.visibility), _number(eyes.left.visibility)],
-        "head": [_number(v, 1) for v in (eyes.head.yaw_deg, eyes.head.pitch_deg, eyes.head.roll_deg)],
-        "gaze": [_number(v, 1) for v in (eyes.gaze.yaw_deg, eyes.gaze.pitch_deg)],
+        "openness": [number(eyes.right.openness), number(eyes.left.openness)],
+        "visibility": [number(eyes.right.visibility), number(eyes.left.visibility)],
+        "head": [number(v, 1) for v in (eyes.head.yaw_deg, eyes.head.pitch_deg, eyes.head.roll_deg)],
+        "gaze": [number(v, 1) for v in (eyes.gaze.yaw_deg, eyes.gaze.pitch_deg)],
     }
 
 
@@ -223,33 +258,22 @@ def _eyes(eyes: Eyes | None) -> Document | None:
     if eyes is None:
         return None
     return {
-        side: {"openness": _number(eye.openness), "visibility": _number(eye.visibility)}
+        side: {"openness": number(eye.openness), "visibility": number(eye.visibility)}
         for side, eye in (("right", eyes.right), ("left", eyes.left))
     }
 
 
 def _direction(direction: Direction) -> Document:
-    return {f.name: _number(getattr(direction, f.name), 1) for f in fields(direction)}
+    return {f.name: number(getattr(direction, f.name), 1) for f in fields(direction)}
 
 
 def _probabilities(seen: Fatigue | Distraction | None, now_s: float) -> Document | None:
     """The engine's outputs by name, and how old they are: its stage may not have been due on this frame."""
     if seen is None:
         return None
-    values = {f.name: _number(getattr(seen, f.name)) for f in fields(seen) if f.name != "captured_s"}
-    return {**values, "age_s": _number(now_s - seen.captured_s)}
+    values = {f.name: number(getattr(seen, f.name)) for f in fields(seen) if f.name != "captured_s"}
+    return {**values, "age_s": number(now_s - seen.captured_s)}
 
 
 def _evidence(value: Value) -> Value:
-    return value if isinstance(value, str) else _number(value)
-
-
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else _number(seconds * 1e3, 2)
-
-
-def _number(value: float | None, digits: int = 3) -> float | None:
-    """A plain rounded float; None for what is unknown or no number. Adding 0.0 turns -0.0 into 0.0."""
-    if value is None or not math.isfinite(value):
-        return None
-    return round(float(value), digits) + 0.0
+    return value if isinstance(value, str) else number(value)

@@ -77,7 +77,7 @@ def open_source(config: SourceConfig) -> FrameSource:
     """Open what `config.uri` names.
 
     A recording is checked at once. A live source is opened by its own thread, so the first `newest` tells
-    whether it is there.
+    whether it is there. From here on OpenCV keeps to one thread.
 
     Raises:
         InputError: the form is none of `FORMS`, or the file or folder is missing or unreadable.
@@ -87,6 +87,7 @@ def open_source(config: SourceConfig) -> FrameSource:
     form = form_of(config.uri)
     module, _, name = SOURCES[form].partition(":")
     source_class = getattr(importlib.import_module(module), name)
+    importlib.import_module("dms.sources.opencv").keep_to_one_thread()
     if form == "sim":
         # The simulator plays scripts for others too: it knows a script, not the section of a source.
         return cast(FrameSource, source_class(config.uri.removeprefix("sim:"), config.realtime))

@@ -1,4 +1,4 @@
-"""What every use of OpenCV's video input shares."""
+"""Settings of OpenCV, which hold for the whole process."""
 
 from __future__ import annotations
 
@@ -20,3 +20,12 @@ def hush_opencv() -> None:
         # OpenCV 5 moved it.
         set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
         set_level(_SILENT)
+
+
+def keep_to_one_thread() -> None:
+    """Keep OpenCV from splitting its work among threads.
+
+    A frame is too small to share: its second thread costs more than it saves, above all at a camera's pace,
+    where it must be woken for every frame (docs/performance.md).
+    """
+    cv2.setNumThreads(1)

@@ -37,7 +37,7 @@ class ReplaySource(RecordedSource):
 
     def __init__(self, config: SourceConfig) -> None:
         path = Path(config.uri)
-        self._capture = _open(path)
+        self._capture = _open(path, config.realtime)
         noted = float(self._capture.get(cv2.CAP_PROP_FPS))
         # Raw streams carry no rate: 0, or their time base.
         fps = noted if 0 < noted <= _FPS_LIMIT else config.fps
@@ -49,14 +49,18 @@ class ReplaySource(RecordedSource):
         self._capture.release()
 
 
-def _open(path: Path) -> cv2.VideoCapture:
-    """The file, standing on its first frame."""
+def _open(path: Path, paced: bool) -> cv2.VideoCapture:
+    """The file, standing on its first frame.
+
+    Played at its pace it is decoded by one thread, which takes less processor time; else by FFmpeg's many,
+    which decode ahead while a frame is judged.
+    """
     try:
         path.open("rb").close()
     except OSError as e:
         raise InputError(f"cannot read {path}: {e.strerror}") from e
     hush_opencv()
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1] if paced else [])
     # FFmpeg would paint a text file as terminal art and call it a video.
     if not capture.isOpened() or int(capture.get(cv2.CAP_PROP_FOURCC)) == _TEXT_CODEC:
         raise InputError(

@@ -19,6 +19,11 @@ class Stage(Protocol):
         ...
 
 
+def filled(state: FrameState, **found: object) -> FrameState:
+    """The state with these fields of `seen` filled."""
+    return FrameState(state.frame, replace(state.seen, **found), state.previous, state.due)  # type: ignore[arg-type]
+
+
 def with_fault(seen: Observation, stage: str, error: EngineError) -> Observation:
     """The observation with a note that `stage` failed on this frame."""
     return replace(seen, faults={**seen.faults, stage: str(error)})

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from dms.engines.contract import ACTIVITIES
 from dms.records import Distraction, FrameState
+from dms.stages import filled
 from dms.stages.tensors import distraction_crop, landmark_box
 from dms.stages.views import View
 
@@ -21,11 +20,10 @@ class DistractionStage:
     def run(self, state: FrameState) -> FrameState:
         """Look at the driver region."""
         if state.seen.eyes is None:
-            return replace(state, seen=replace(state.seen, distraction=None))
+            return filled(state, distraction=None)
         if self.name not in state.due:
             return state
         crop = distraction_crop(landmark_box(state.seen.eyes.landmarks))
         probabilities = self._view.look(state, crop)["activity"][0]
-        values = dict(zip(ACTIVITIES, map(float, probabilities), strict=True))
-        seen = replace(state.seen, distraction=Distraction(state.frame.captured_s, **values))
-        return replace(state, seen=seen)
+        values = dict(zip(ACTIVITIES, probabilities.tolist(), strict=True))
+        return filled(state, distraction=Distraction(state.frame.captured_s, **values))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +9,7 @@ from dms.backends import Arrays
 from dms.config import TrackingConfig
 from dms.engines.contract import CONTRACTS
 from dms.records import Direction, Eye, Eyes, FrameState
+from dms.stages import filled
 from dms.stages.tensors import Crop, eyes_crop
 from dms.stages.views import View
 
@@ -21,8 +20,8 @@ def read(outputs: Arrays, crop: Crop, size: int, captured_s: float) -> Eyes:
     # The net counts the crop from 0 to 1 over its full width; pixel centres lie half a pixel inside.
     points = outputs["landmarks"][0] * size - 0.5
     landmarks = (points @ to_frame[:, :2].T + to_frame[:, 2]).astype(np.float32)
-    openness, sigma, visibility = (outputs[n][0] for n in ("openness", "openness_sigma", "visibility"))
-    right, left = (Eye(float(openness[i]), float(sigma[i]), float(visibility[i])) for i in (0, 1))
+    lids = (outputs[name][0].tolist() for name in ("openness", "openness_sigma", "visibility"))
+    right, left = (Eye(*eye) for eye in zip(*lids, strict=True))
     return Eyes(
         captured_s=captured_s,
         landmarks=landmarks,
@@ -36,7 +35,7 @@ def read(outputs: Arrays, crop: Crop, size: int, captured_s: float) -> Eyes:
 
 
 def _direction(angles: NDArray[np.float32], sigma: NDArray[np.float32]) -> Direction:
-    yaw, pitch, *roll = map(float, angles)
+    yaw, pitch, *roll = angles.tolist()
     return Direction(yaw, pitch, float(sigma[0]), *roll)
 
 
@@ -53,10 +52,8 @@ class EyesStage:
     def run(self, state: FrameState) -> FrameState:
         """Look into the face's crop."""
         if state.seen.face is None:
-            return replace(state, seen=replace(state.seen, eyes=None))
+            return filled(state, eyes=None)
         crop = eyes_crop(state.seen.face.box)
         outputs = self._view.look(state, crop)
         eyes = read(outputs, crop, self._size, state.frame.captured_s)
-        return replace(
-            state, seen=replace(state.seen, eyes=eyes if eyes.presence >= self._config.presence else None)
-        )
+        return filled(state, eyes=eyes if eyes.presence >= self._config.presence else None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +11,7 @@ from dms.config import TrackingConfig
 from dms.engines.contract import CONTRACTS, STRIDES
 from dms.errors import EngineError
 from dms.records import Box, Face, FrameState, Observation
-from dms.stages import with_fault
+from dms.stages import filled, with_fault
 from dms.stages.tensors import Letterbox, fitted, landmark_box
 from dms.stages.views import View
 
@@ -86,13 +84,13 @@ class FaceStage:
         """Follow the track; detect when due and settle between the two."""
         track = self._track(state.previous, state.frame.captured_s)
         if self.name not in state.due:
-            return replace(state, seen=replace(state.seen, face=track))
+            return filled(state, face=track)
         try:
             found = self._detect(state)
         except EngineError as e:
             # A face that is followed is followed on; only a lost one cannot be found again.
-            return replace(state, seen=replace(with_fault(state.seen, self.name, e), face=track))
-        return replace(state, seen=replace(state.seen, face=self._settle(track, found)))
+            return filled(state, face=track, faults=with_fault(state.seen, self.name, e).faults)
+        return filled(state, face=self._settle(track, found))
 
     def _track(self, previous: Observation | None, now_s: float) -> Face | None:
         if previous is None or previous.eyes is None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from dms.engines.contract import FATIGUE_STATES
 from dms.records import Fatigue, FrameState
+from dms.stages import filled
 from dms.stages.tensors import fatigue_crop
 from dms.stages.views import View
 
@@ -21,10 +20,10 @@ class FatigueStage:
     def run(self, state: FrameState) -> FrameState:
         """Look at eyes and mouth."""
         if state.seen.eyes is None:
-            return replace(state, seen=replace(state.seen, fatigue=None))
+            return filled(state, fatigue=None)
         if self.name not in state.due:
             return state
         crop = fatigue_crop(state.seen.eyes.landmarks)
         probabilities = self._view.look(state, crop)["state"][0]
-        values = dict(zip(FATIGUE_STATES, map(float, probabilities), strict=True))
-        return replace(state, seen=replace(state.seen, fatigue=Fatigue(state.frame.captured_s, **values)))
+        values = dict(zip(FATIGUE_STATES, probabilities.tolist(), strict=True))
+        return filled(state, fatigue=Fatigue(state.frame.captured_s, **values))

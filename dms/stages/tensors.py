@@ -21,6 +21,8 @@ EYES_MARGIN = 1.5
 """Side of the eyes crop over the larger side of the landmarks' box: brows to chin plus room to move."""
 DISTRACTION_FACES = 2.5
 """Side of the driver region in face widths: reaches the ears, the hands at the face and the upper wheel."""
+_FATIGUE_POINTS = [*lm.OUTER_EYE_CORNERS, lm.INDEX["mouth_right"], lm.INDEX["mouth_left"]]
+"""What the crop of the `fatigue` engine is placed by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,8 @@ class Crop:
 
 def landmark_box(points: Points) -> Box:
     """The tight box round landmarks of shape (n, 2)."""
-    x1, y1 = points.min(axis=0)
-    x2, y2 = points.max(axis=0)
-    return Box(float(x1), float(y1), float(x2), float(y2))
+    x, y = points.T.tolist()
+    return Box(min(x), min(y), max(x), max(y))
 
 
 def eyes_crop(face: Box) -> Crop:
@@ -64,15 +65,13 @@ def fatigue_crop(points: Points) -> Crop:
     The crop's horizontal is the mean of the eye line and the normal of the eyes-to-mouth line, so that it
     stays defined when the head is turned and the eye line is short.
     """
-    corners = points[[*lm.OUTER_EYE_CORNERS]]
-    eyes = corners.mean(axis=0)
-    mouth = points[[lm.INDEX["mouth_right"], lm.INDEX["mouth_left"]]].mean(axis=0)
-    eye_line = corners[1] - corners[0]
-    down = mouth - eyes
+    right, left, mouth_right, mouth_left = points[_FATIGUE_POINTS]
+    eyes, mouth = (right + left) / 2, (mouth_right + mouth_left) / 2
+    eye_line, down = left - right, mouth - eyes
     across = eye_line + np.array([down[1], -down[0]])
-    center = (eyes + mouth) / 2
+    x, y = ((eyes + mouth) / 2).tolist()
     side = max(hypot(*eye_line) + hypot(*down), 1.0)
-    return Crop(float(center[0]), float(center[1]), float(side), float(np.arctan2(across[1], across[0])))
+    return Crop(x, y, side, float(np.arctan2(across[1], across[0])))
 
 
 def distraction_crop(face: Box) -> Crop:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -15,18 +17,22 @@ from dms.backends.checked import check_numbers
 from dms.backends.cuda.chain import FrameChain
 from dms.backends.cuda.crops import Cut
 from dms.backends.device import DeviceEngine
+from dms.control.costs import level_costs
 from dms.engines.contract import CONTRACTS
 from dms.engines.opening import Opened
 from dms.errors import EngineError
-from dms.records import FrameState
+from dms.records import Frame, FrameState, Luma, Observation
 from dms.resources import cache_folder
 from dms.stages.cuts import as_cut
-from dms.stages.tensors import Crop, Letterbox, cut, eyes_crop, landmark_box, letterbox
+from dms.stages.tensors import Crop, Letterbox, cut, eyes_crop, fitted, landmark_box, letterbox
 
 log = logging.getLogger(__name__)
 
 FOLLOWERS = frozenset({"fatigue", "distraction"})
 """The nets that look where the landmarks of `eyes` lie."""
+WARM_UP_RUNS = 6
+WARM_UP_SHAPE = 360, 640
+"""Height and width of the empty frame, where nothing is known of the frames to come."""
 Place = Crop | Letterbox
 """Which part of the frame: a turned square, or all of it."""
 
@@ -93,6 +99,27 @@ class DeviceView:
         return self._chain.look(self._net, state.frame.id, state.frame.image, cuts, followers)
 
 
+class SwitchedView:
+    """Two engines of one net, both ready; asks the configured one, or the cheapest.
+
+    `use` only changes which is asked next. So the one who calls it between two frames loses none, and
+    nothing is opened, built or made room for.
+    """
+
+    def __init__(self, configured: View, cheapest: View) -> None:
+        self._configured = configured
+        self._cheapest = cheapest
+        self._asked = configured
+
+    def use(self, *, cheapest: bool) -> None:
+        """Ask the cheapest engine from now on, or the configured one."""
+        self._asked = self._cheapest if cheapest else self._configured
+
+    def look(self, state: FrameState, place: Place) -> Arrays:
+        """See `View.look`."""
+        return self._asked.look(state, place)
+
+
 @contextmanager
 def open_views(
     engines: Mapping[str, Opened], cache: Path | None = None, shape: tuple[int, int] | None = None
@@ -123,3 +150,71 @@ def _prepared(engines: Mapping[str, DeviceEngine], cache: Path, shape: tuple[int
             chain.prepare(shape)
         stack.pop_all()
     return chain
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The ways to all engines, and the seconds that one run takes: as configured, and of cheaper forms."""
+
+    views: Mapping[str, View]
+    configured_s: Mapping[str, float]
+    cheapest_s: Mapping[str, float]
+
+    def level_costs(self) -> tuple[float, ...]:
+        """What a frame costs at each level on this device, relative to level 0, by the runs of the start."""
+        return level_costs(self.configured_s, self.cheapest_s)
+
+    def use(self, *, cheapest: bool) -> None:
+        """Ask the cheapest engines from now on, or the configured ones; to be called between two frames."""
+        for view in self.views.values():
+            if isinstance(view, SwitchedView):
+                view.use(cheapest=cheapest)
+
+
+@contextmanager
+def open_sight(
+    engines: Mapping[str, Opened],
+    cheapest: Mapping[str, Opened],
+    cache: Path | None = None,
+    shape: tuple[int, int] | None = None,
+) -> Iterator[Sight]:
+    """Both ways to each engine that has a cheaper form, warmed up.
+
+    On a GPU each way is a chain of its own; an engine without a cheaper form runs in both. See `open_views`.
+    """
+    with ExitStack() as stack:
+        views = stack.enter_context(open_views(engines, cache, shape))
+        configured_s = warm_up(views, shape)
+        cheapest_s: Mapping[str, float] = {}
+        if cheapest:
+            others = stack.enter_context(open_views({**engines, **cheapest}, cache, shape))
+            # One that does not run here is left out: it must not be found out under heat.
+            cheapest_s = warm_up({name: others[name] for name in cheapest}, shape)
+            views.update({name: SwitchedView(views[name], others[name]) for name in cheapest_s})
+        yield Sight(views, configured_s, cheapest_s)
+
+
+def warm_up(views: Mapping[str, View], shape: tuple[int, int] | None = None) -> dict[str, float]:
+    """Run each engine a few times on an empty frame; returns the seconds of its quickest run, if it ran.
+
+    The quickest, because whatever else the machine does at the start only makes runs longer.
+    """
+    image = np.zeros(shape or WARM_UP_SHAPE, np.uint8)
+    run_s: dict[str, float] = {}
+    for name, view in views.items():
+        try:
+            run_s[name] = min(_timed_look(name, view, image) for _ in range(WARM_UP_RUNS))
+        except EngineError as error:
+            log.warning("engine %s fails on an empty frame: %s", name, error)
+    return run_s
+
+
+def _timed_look(name: str, view: View, image: Luma) -> float:
+    frame = Frame(-1, 0.0, image)
+    contract = CONTRACTS[name]
+    height, width = image.shape
+    whole = fitted(image.shape, contract.height, contract.width)
+    place = whole if name == "face" else Crop(width / 2, height / 2, height / 2)
+    begun_s = time.perf_counter()
+    view.look(FrameState(frame, Observation(0.0, frame.id)), place)
+    return time.perf_counter() - begun_s

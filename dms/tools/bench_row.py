@@ -53,7 +53,7 @@ def measure(job: Job, told: Told) -> Figures | None:
     """
     process, built = psutil.Process(), list[str]()
     options = Options(cache=job.cache, told=built.append)
-    base_mb = _rss_mb(process)
+    base_mb = rss_mb(process)
     with ExitStack() as stack:
         engines, load_s = {}, {}
         for net in job.states:
@@ -64,12 +64,12 @@ def measure(job: Job, told: Told) -> Figures | None:
         if built:
             return None
         lanes = stack.enter_context(_lanes(engines, job.states, job.cache))
-        loaded_mb = _rss_mb(process)
+        loaded_mb = rss_mb(process)
         _warm_up(lanes)
         unpaced = _run(lanes, _unpaced(job.unpaced_s))
         told(PACED)
         paced = _run(lanes, _paced(job.paced_s))
-        run_mb = _rss_mb(process) - loaded_mb
+        run_mb = rss_mb(process) - loaded_mb
     memory = Memory(
         base_mb=base_mb, model_mb=round(loaded_mb - base_mb, 1), run_mb=round(run_mb, 1), peak_mb=_peak_mb()
     )
@@ -200,14 +200,14 @@ def _warm_up(lanes: Mapping[str, _Lane]) -> None:
 
 def _run(lanes: Mapping[str, _Lane], ticks: Iterator[None]) -> Run:
     """Run a frame at every tick."""
-    begun_s, begun_own_s, begun_all_s = time.perf_counter(), time.process_time(), _busy_s()
+    begun_s, begun_own_s, begun_all_s = time.perf_counter(), time.process_time(), busy_s()
     frames_ms = np.array([_frame(lanes) for _ in ticks])
     spent_s, own_s = time.perf_counter() - begun_s, time.process_time() - begun_own_s
     return Run(
         frames=len(frames_ms),
         fps=round(len(frames_ms) / spent_s, 2),
         cpu_percent=round(100 * own_s / spent_s, 1),
-        others_percent=round(max(0.0, 100 * (_busy_s() - begun_all_s - own_s) / spent_s), 1),
+        others_percent=round(max(0.0, 100 * (busy_s() - begun_all_s - own_s) / spent_s), 1),
         stages=Stages.of(frames_ms.sum(axis=1)),
         by_net={net: Stages.of(frames_ms[:, k]) for k, net in enumerate(lanes)},
     )
@@ -234,13 +234,14 @@ def _paced(
     sleep(max(0.0, begun_s + tick / RATE_HZ - clock()))
 
 
-def _busy_s() -> float:
+def busy_s() -> float:
     """Seconds that all cores together were busy since the machine started, for whomever."""
     times = psutil.cpu_times()
     return float(times.user + times.nice + times.system + times.irq + times.softirq + times.steal)
 
 
-def _rss_mb(process: psutil.Process) -> float:
+def rss_mb(process: psutil.Process) -> float:
+    """Megabytes of memory that a process holds, shared pages included."""
     return round(process.memory_info().rss / 1e6, 1)
 
 

@@ -71,18 +71,18 @@ def _disturbed(rows: Sequence[Row]) -> list[str]:
     return [warning] if count else []
 
 
-def open_page(path: Path) -> str:
+def open_page(path: Path, section: str = SECTION) -> str:
     """The page that the tables go into, read before the long work; a new one has nothing but their place.
 
     Raises:
         InputError: it cannot be read, or has no place for them.
     """
-    place = f"<!-- {SECTION} --> <!-- /{SECTION} -->"
+    place = f"<!-- {section} --> <!-- /{section} -->"
     try:
         page = path.read_text(encoding="utf-8") if path.exists() else f"{place}\n"
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    if with_section(page, SECTION, "") is None:
+    if with_section(page, section, "") is None:
         raise InputError(f"{path} has no place for the tables; write {place} into it, or name a new file")
     return page
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dms.config.sinks import MqttConfig
+from dms.config.sinks import MqttConfig, PrometheusConfig
 from dms.sinks.jsonl import JsonlSink
 from dms.sinks.log import LogSink
 from dms.sinks.mqtt import MqttSink
+from dms.sinks.prometheus import PrometheusServer, PrometheusSink
 from dms.summary import SummarySink
 from tests.unit.sinks import samples
 
@@ -34,6 +35,18 @@ def make_mqtt_without_broker(tmp_path):
     return MqttSink(MqttConfig(host="127.0.0.1", port=unused_port(), queue_limit=10))
 
 
+class PrometheusOfItsOwn(PrometheusSink):
+    """A sink with its own server, which it closes."""
+
+    def __init__(self):
+        self._own = PrometheusServer(PrometheusConfig(port=0))
+        super().__init__(self._own, "truck-7")
+
+    def close(self):
+        super().close()
+        self._own.close()
+
+
 SINKS = {
     "log": lambda tmp_path: LogSink(),
     "terminal": lambda tmp_path: LogSink(lambda line: None),
@@ -43,6 +56,7 @@ SINKS = {
     "mqtt5-no-broker": lambda tmp_path: MqttSink(
         MqttConfig(host="127.0.0.1", port=unused_port(), protocol="5", queue_limit=10)
     ),
+    "prometheus": lambda tmp_path: PrometheusOfItsOwn(),
     "summary": lambda tmp_path: SummarySink(),
 }
 
@@ -61,6 +75,8 @@ def messages():
         yield samples.judgement(captured_s=n / 30, frame_id=n, alerts=alerts)
     yield samples.blind()
     yield samples.vitals()
+    yield samples.vitals(device=None, sinks={})
+    yield samples.control()
 
 
 def test_publish_takes_every_message(sink):
@@ -91,6 +107,16 @@ def test_fault_is_a_sentence_or_none(sink):
     assert fault is None or (isinstance(fault, str) and len(fault) > 10)
 
 
+def test_figures_are_plain_numbers_by_name(sink):
+    before = dict(sink.figures())
+    for message in messages():
+        sink.publish(message)
+    after = dict(sink.figures())
+    assert before.keys() <= after.keys(), "a figure that is known from the start stays"
+    assert all(isinstance(name, str) and name.isidentifier() for name in after)
+    assert all(math.isfinite(value) and value >= 0 for value in after.values())
+
+
 def test_close_twice_and_publish_after_it(sink):
     sink.publish(samples.judgement())
     begun_s = time.monotonic()
@@ -99,3 +125,4 @@ def test_close_twice_and_publish_after_it(sink):
     assert time.monotonic() - begun_s < 5
     sink.publish(samples.judgement())
     sink.fault()
+    sink.figures()

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from dms.config import Config
+from dms import app
+from dms.config import Config, SourceConfig
+from dms.control.levels import LEVELS, TIMING_S, Level
+from dms.loop import Loop
+from dms.metrics import Metrics
 from dms.resources import assets_folder, demo_clip
-from dms.summary import AlertRecord, Summary
+from dms.sources import open_source
+from dms.summary import AlertRecord, Summary, SummarySink
 from dms.tools.analyze import analyze
 
 Row = dict[str, Any]
@@ -112,3 +119,48 @@ def test_hidden_eyes_are_told_and_never_counted_as_closed(judged: tuple[Summary,
 def test_every_frame_has_one_line(judged: tuple[Summary, list[Row]], truth: list[Row]) -> None:
     frames = [row["frame"] for row in judged[1] if row["frame"] is not None]
     assert frames == [row["frame"] for row in truth]
+
+
+TIMED = ("fatigue.microsleep", "distraction.long")
+"""What no level may tell later than `TIMING_S`: closures, and long looks off the road."""
+
+
+def at_level(level: Level) -> Summary:
+    """The clip judged at one level throughout, with the cheapest engines where it asks for them."""
+    config, totals = Config(source=SourceConfig(uri="demo", realtime=False)), SummarySink()
+    with (
+        closing(open_source(config.source)) as source,
+        app.open_engines(config.engines, lambda _: None) as engines,
+        app.open_cheapest_engines(config.engines, engines, lambda _: None) as cheapest,
+        app.open_controlled(config, engines, "level", cheapest=cheapest) as controlled,
+    ):
+        controlled.use(level)
+        loop = Loop(
+            source,
+            controlled.pipeline,
+            [totals],
+            Metrics(10.0),
+            config,
+            clock=time.monotonic,
+            stop=lambda: False,
+            heartbeat=lambda: None,
+        )
+        loop.run()
+        assert loop.drops["late"] == 0
+        return totals.summary(sum(loop.drops.values()), 1.0)
+
+
+@pytest.mark.parametrize("level", LEVELS[1:], ids=lambda level: f"level {level.number}")
+def test_closures_and_long_looks_away_are_told_in_time_at_every_level(
+    judged: tuple[Summary, list[Row]], level: Level
+) -> None:
+    summary = at_level(level)
+    for first_type in TIMED:
+        usual, here = found(judged[0], first_type), found(summary, first_type)
+        assert [a.types for a in here] == [a.types for a in usual]
+        assert [a.detected_s for a in here] == pytest.approx([a.detected_s for a in usual], abs=TIMING_S)
+    seen_phone = bool(found(summary, "distraction.phone"))
+    assert seen_phone is ("distraction" not in level.off)
+    if level.max_fps is not None:
+        recorded_s = 90.0
+        assert summary.frames == pytest.approx(recorded_s * level.max_fps, rel=0.02)

@@ -22,8 +22,9 @@ from dms.config.sinks import MqttConfig, MqttTlsConfig
 from dms.errors import ConfigError
 from dms.records import Assessment, DriverState, HealthState, Phase, Signal
 from dms.sinks import payload
-from dms.sinks.mqtt import EVENT_EXPIRY_S, MqttSink
+from dms.sinks.mqtt import MqttSink
 from dms.sinks.mqtt_client import new_client
+from dms.sinks.mqtt_link import EVENT_EXPIRY_S
 from tests.e2e.broker import WAIT_S, Listener, Mosquitto, events, needs_mosquitto, on
 from tests.unit.sinks import samples
 
@@ -83,28 +84,31 @@ def test_everything_arrives_on_its_topic_with_its_qos(broker, listener):
         sink.publish(samples.health())
         tell(sink, 1)
         sink.publish(samples.vitals())
-        topics = ["status", "health", "event/fatigue/microsleep", "state", "metrics"]
+        sink.publish(samples.control())
+        topics = ["status", "health", "event/fatigue/microsleep", "state", "metrics", "control"]
         heard = {topic: listener.wait(on(topic))[0] for topic in topics}
     assert all(h.topic == f"{ROOT}/{topic}" for topic, h in heard.items())
     assert all(h.qos == 1 for h in heard.values())
     assert {h.document["schema"] for h in heard.values()} == {
-        f"dms.{name}/1" for name in ("status", "health", "event", "state", "metrics")
+        f"dms.{name}/1" for name in ("status", "health", "event", "state", "metrics", "control")
     }
 
 
-def test_a_late_subscriber_gets_status_state_and_health_but_no_event(broker, listener):
+def test_a_late_subscriber_gets_status_state_health_and_level_but_no_event(broker, listener):
     with closing(MqttSink(config(broker.port))) as sink:
         sink.publish(samples.health())
+        sink.publish(samples.control())
         tell(sink, 1)
         sink.publish(samples.vitals())
         listener.wait(events)
         listener.wait(on("state"))
         listener.wait(on("metrics"))
+        listener.wait(on("control"))
         with closing(Listener(broker.port)) as late:
             late.publish("done", "{}")  # the broker sends retained messages first
             late.wait(on("done"))
             heard = late.all(on(""))[:-1]
-    assert {h.topic.removeprefix(f"{ROOT}/") for h in heard} == {"status", "state", "health"}
+    assert {h.topic.removeprefix(f"{ROOT}/") for h in heard} == {"status", "state", "health", "control"}
     assert all(h.retained for h in heard)
 
 
@@ -155,6 +159,75 @@ def test_a_clean_end_says_offline_and_brings_no_last_will(broker, listener):
     assert [h.topic.rpartition("/")[2] for h in listener.all()][-2:] == ["state", "status"]
     assert ids(listener.wait(events)) == ["s-1"]
     assert len(listener.all(status("offline"))) == 1
+
+
+def test_every_change_of_level_is_told_and_a_system_that_ended_has_none(broker, listener):
+    with closing(MqttSink(config(broker.port))) as sink:
+        for level, previous in ((0, 0), (1, 0), (2, 1)):
+            sink.publish(samples.control(level=level, previous=previous))
+            listener.wait(lambda h, level=level: on("/control")(h) and h.document["level"] == level)
+    listener.wait(status("offline"))
+    told = [h.document for h in listener.all(on("/control"))]
+    assert [(d["level"], d["previous"], d["cause"]) for d in told] == [
+        (0, 0, "temperature"),
+        (1, 0, "temperature"),
+        (2, 1, "temperature"),
+        (None, 2, "ended"),
+    ]
+    assert listener.all()[-1].topic.endswith("/status"), "nothing comes after `offline`"
+
+
+def tell_now(sink, n):
+    """An event and a state of a frame captured at this moment, by the machine's clock."""
+    now_s = time.monotonic()
+    alert = samples.alert(id=f"s-{n}", onset_s=now_s - 1.5, at_s=now_s)
+    sink.publish(samples.judgement(captured_s=now_s, frame_id=n, alerts=[alert]))
+
+
+def age_of(captured_s):
+    return time.monotonic() - captured_s
+
+
+ACKS = ("event_ack_p50_s", "event_ack_p95_s", "state_ack_p50_s", "state_ack_p95_s")
+
+
+def test_the_way_from_capture_to_the_brokers_confirmation_is_timed(broker):
+    with closing(MqttSink(config(broker.port), age_of=age_of)) as sink:
+        until(lambda: sink.connected)
+        assert not sink.figures().keys() & set(ACKS)
+        for n in range(20):
+            tell_now(sink, n)
+            assert sink._outbox.wait_empty(WAIT_S)
+        told = sink.figures()
+        assert all(0 < told[name] < 2 for name in ACKS), told
+        assert told["event_ack_p50_s"] <= told["event_ack_p95_s"]
+        assert (told["events_waiting"], told["events_dropped"], told["oldest_unconfirmed_s"]) == (0, 0, 0)
+
+
+def test_the_way_to_a_broker_that_is_away_is_unknown_and_then_as_long_as_it_was(broker):
+    with closing(MqttSink(config(broker.port), age_of=age_of)) as sink:
+        tell_now(sink, 0)
+        until(lambda: "event_ack_p95_s" in sink.figures())
+        assert sink._outbox.wait_empty(WAIT_S)
+        broker.stop()
+        until(lambda: not sink.connected)
+        away_s = time.monotonic()
+        tell_now(sink, 1)
+        assert not sink.figures().keys() & set(ACKS)
+        first_s = sink.figures()["oldest_unconfirmed_s"]
+        until(lambda: sink.figures()["oldest_unconfirmed_s"] > first_s + 0.2)
+        assert sink.figures()["events_waiting"] == 1
+        broker.start()
+        least_s = time.monotonic() - away_s
+        assert sink._outbox.wait_empty(WAIT_S)
+        assert sink.figures()["event_ack_p95_s"] > 0.9 * least_s
+
+
+def test_a_recording_as_fast_as_it_goes_has_no_such_figure(broker):
+    with closing(MqttSink(config(broker.port))) as sink:
+        tell(sink, 1)
+        assert sink._outbox.wait_empty(WAIT_S)
+        assert sink.figures().keys() == {"events_waiting", "events_dropped", "oldest_unconfirmed_s"}
 
 
 CHILD = """
@@ -289,7 +362,7 @@ def test_mqtt_5_says_how_long_an_event_is_worth_keeping(broker):
 def test_a_mqtt_5_client_that_dies_leaves_its_will(broker, listener):
     sink = MqttSink(config(broker.port, protocol="5"))
     listener.wait(status("online"))
-    sink._client.socket().shutdown(socket.SHUT_RDWR)
+    sink._link._client.socket().shutdown(socket.SHUT_RDWR)
     (will,) = listener.wait(status("offline"))
     assert will.document["reason"] == "connection lost"
     listener.wait(status("online"), 2)
@@ -369,6 +442,7 @@ def test_the_examples_in_the_manual_have_the_fields_that_are_sent():
         payload.state(judged, [samples.alert()], 1, None),
         payload.event(microsleep(), judged.assessment, 1, None, origin),
         payload.health(samples.health(), None),
+        payload.control(samples.control(), None),
         payload.metrics(samples.vitals(), {}, None),
     ]
     assert [shape(example) for example in examples] == [shape(document) for document in sent]
@@ -385,7 +459,7 @@ def microsleep():
 
 def shape(document):
     """The names of a document and of its fixed parts."""
-    fixed = ("eyes", "head", "gaze", "fatigue", "distraction", "latency_ms", "evidence")
+    fixed = ("eyes", "head", "gaze", "fatigue", "distraction", "latency_ms", "evidence", "device", "drops")
     return {name: sorted(document[name]) if name in fixed else None for name in document}
 
 
@@ -444,7 +518,7 @@ def test_tls_with_both_certificates_gets_in(tls_broker, certificates):
         until(lambda: sink.connected)
         tell(sink, 1)
         assert sink._outbox.wait_empty(WAIT_S)
-        assert sink._client.socket().getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert sink._link._client.socket().getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @leaks_in_paho

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -265,3 +266,44 @@ def test_every_runtime_can_be_named_and_knows_its_files() -> None:
 def test_a_batch_is_1_to_64_pictures(most):
     assert load_config([], ["engines.max_batch=64"]).engines.max_batch == 64
     assert "engines.max_batch" in refused([], [f"engines.max_batch={most}"])
+
+
+def test_cameras_have_names_of_the_user_and_the_keys_of_a_source(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text("cameras:\n  left: {uri: /dev/video0}\n  right: {uri: /dev/video2, fps: 15.0}\n")
+    loaded = load_config([path])
+    assert list(loaded.cameras) == ["left", "right"]
+    assert (loaded.cameras["right"].uri, loaded.cameras["right"].fps) == ("/dev/video2", 15.0)
+    assert loaded.cameras["left"].fps == 30.0
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("cameras: {left: {fsp: 3}}\n", ":1: cameras.left.fsp: unknown key; did you mean cameras.left.fps?"),
+        ("cameras: {left: {fps: x}}\n", ":1: cameras.left.fps: 'x' is not allowed: must be a number above 0"),
+        ('cameras: {"a b": {uri: demo}}\n', "cameras.a b: a name is of letters, digits, - and _, at most 32"),
+        ("schedule: {fatigue: {every_s: 0.5}}\n", "every_s at most max_age_s: got 0, 0.5 and 0.25"),
+        (
+            "schedule: {budget_s: 0}\n",
+            "schedule.budget_s: 0 is not allowed: must be a number above 0, seconds or null",
+        ),
+    ],
+)
+def test_cameras_and_rates_that_cannot_be_are_told_with_their_cure(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        load_config([path])
+
+
+def test_a_rate_keeps_its_other_defaults() -> None:
+    rate = load_config([], ["schedule.fatigue.max_age_s=0.4"]).schedule.fatigue
+    assert (rate.every_s, rate.urgent_every_s, rate.max_age_s) == (0.066, 0.0, 0.4)
+
+
+def test_a_result_must_be_renewed_before_it_is_stale() -> None:
+    with pytest.raises(ConfigError, match=r"schedule\.distraction\.max_age_s is 0\.6, but .* 0\.5 seconds"):
+        load_config([], ["schedule.distraction.max_age_s=0.6"])

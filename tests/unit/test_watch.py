@@ -9,10 +9,20 @@ import pytest
 
 from dms.config.sinks import MqttConfig
 from dms.records import Phase
-from dms.sinks import payload
+from dms.sinks import payload, values
 from dms.watch import watch
 from dms.watch_screen import STALE_AFTER_S, Item, JsonScreen, Screen
-from dms.watch_text import MAX_LENGTH, clean, event_line, health_line, parse, state_line
+from dms.watch_text import (
+    MAX_LENGTH,
+    clean,
+    control_line,
+    device_words,
+    event_line,
+    health_line,
+    level_word,
+    parse,
+    state_line,
+)
 from tests.unit.sinks import samples
 
 ORIGIN = payload.Origin("dms 1.2.3")
@@ -24,7 +34,7 @@ class Terminal(io.StringIO):
 
 
 def item(name, document, retained=False, vehicle="truck-7"):
-    raw = payload.encode(document) if isinstance(document, dict) else document
+    raw = values.encode(document) if isinstance(document, dict) else document
     return Item(f"dms/v1/{vehicle}/{name}", vehicle, name, raw, retained)
 
 
@@ -106,6 +116,43 @@ def test_offline_replaces_the_state_until_it_is_online_again():
     assert "OFFLINE" not in last_drawn(out)
 
 
+def control(**changes):
+    return item("control", payload.control(samples.control(**changes), None))
+
+
+def metrics(**changes):
+    return item("metrics", payload.metrics(samples.vitals(**changes), {}, None))
+
+
+def test_a_level_is_told_with_its_cause_and_stays_in_sight_until_it_is_0():
+    out = Terminal()
+    screen = Screen(out, live=True)
+    screen.show(state(), 0.0)
+    assert "level" not in last_drawn(out)
+    screen.show(control(), 0.1)
+    assert "level 2 (the cheapest engines that passed the gate); temperature: 88.0 °C" in out.getvalue()
+    assert "level 2 (temperature)" in last_drawn(out)
+    screen.show(control(level=0, previous=1), 0.2)
+    assert "level" not in last_drawn(out)
+    screen.show(control(level=0, previous=0, held=True), 0.3)
+    assert "level 0 (temperature)" in last_drawn(out), "held: something is wrong"
+
+
+def test_the_end_of_a_level():
+    assert control_line(payload.control_ended(samples.control(), None)) == "no level: The run ended."
+    assert level_word(payload.control_ended(samples.control(), None)) == ""
+
+
+def test_temperature_and_drops_are_in_sight_and_an_unknown_one_is_called_so():
+    out = Terminal()
+    screen = Screen(out, live=True)
+    screen.show(state(), 0.0)
+    screen.show(metrics(), 0.1)
+    assert "71 °C  3 dropped" in last_drawn(out)
+    screen.show(metrics(device=None), 0.2)
+    assert "temperature unknown  3 dropped" in last_drawn(out)
+
+
 def test_a_repeated_line_is_written_once():
     out = io.StringIO()
     screen = Screen(out, live=False)
@@ -145,7 +192,7 @@ def test_json_writes_every_message_with_its_topic_and_troubles_elsewhere():
     "text",
     ["", "no json", "[]", "null", "1", "{", "[" * 100_000, '{"a":"' + "x" * 100_000 + '"}', "\x00\ufffd"],
 )
-@pytest.mark.parametrize("topic", ["state", "status", "health", "event/a/b", "else"])
+@pytest.mark.parametrize("topic", ["state", "status", "health", "event/a/b", "control", "metrics", "else"])
 def test_no_message_breaks_the_screen(topic, text):
     told = io.StringIO()
     for screen in (Screen(Terminal(), live=True), Screen(told, live=False), JsonScreen(told, told)):
@@ -158,9 +205,12 @@ def test_no_message_breaks_the_screen(topic, text):
 def test_no_value_breaks_a_line(value):
     names = ["state", "unknown_causes", "alerts", "eyes", "head", "calibration", "severity", "phase", "ts"]
     names += ["type", "t_detect", "duration_s", "cause", "causes"]
+    names += ["level", "held", "title", "detail", "device", "dropped"]
     document = parse("{" + ",".join(f'"{name}":{value}' for name in names) + "}")
     ended = {**document, "phase": "end"}
     lines = [state_line(document), event_line(document), event_line(ended), health_line(document)]
+    lines += [control_line(document), level_word(document), device_words(document)]
+    lines.append(device_words({"device": {"hottest_c": document["level"]}}))
     assert all("\x1b[2J" not in line for line in lines)
 
 

@@ -1,4 +1,7 @@
-"""File systems as devices have them: the names of JetPack 6 and 7 on the Orin, and of a PC."""
+"""File systems as devices have them, out of parts: the Orin and a PC. `boards.py` has the others.
+
+Names are from public sources, told at each board; where values were made for the tests, that is said.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,55 @@ def cooling(**states: str | None) -> dict[str, str | None]:
     return files
 
 
+def trips(
+    zone: int, *points: tuple[str, int, str | None], temp: str | None = None, kind: str | None = None
+) -> dict[str, str | None]:
+    """Trip points of a zone: type, millidegrees and what is bound to it, None nothing.
+
+    In a real tree `cdevN` links to the cooling device; here it is a folder with its type.
+    """
+    folder = f"{THERMAL}/thermal_zone{zone}"
+    files: dict[str, str | None] = {}
+    if kind is not None:
+        files |= {f"{folder}/type": f"{kind}\n", f"{folder}/temp": temp}
+    for number, (trip, heat_mc, device) in enumerate(points):
+        files[f"{folder}/trip_point_{number}_type"] = f"{trip}\n"
+        files[f"{folder}/trip_point_{number}_temp"] = f"{heat_mc}\n"
+        if device is not None:
+            files[f"{folder}/cdev{number}/type"] = f"{device}\n"
+            files[f"{folder}/cdev{number}_trip_point"] = f"{number}\n"
+    return files
+
+
+ORIN_TRIPS = (
+    ("passive", 99_000, "cpufreq-cpu0"),
+    ("critical", 104_500, None),
+    ("passive", 70_000, "hot-surface-alert"),
+)
+"""Measured on Orin NX and Nano by two public projects: the one at 70 °C only warns of the housing."""
+
+
+def over_current(chip: int, *events: int) -> dict[str, str | None]:
+    """An Orin's counters: under-voltage, average and momentary over-current (Jetson Linux 36)."""
+    folder = f"sys/class/hwmon/hwmon{chip}"
+    counts = {f"{folder}/oc{n}_event_cnt": f"{count}\n" for n, count in enumerate(events, start=1)}
+    return {f"{folder}/name": "soctherm_oc\n", **counts}
+
+
+def times(busy: int, idle: int) -> dict[str, str | None]:
+    """The first lines of /proc/stat: ticks of all cores, busy as user, idle by halves waiting for a disk."""
+    ticks = f"{busy} 0 0 {idle - idle // 2} {idle // 2} 0 0 0 {busy} 0"
+    return {"proc/stat": f"cpu  {ticks}\ncpu0 {ticks}\nintr 12345 0 0\nctxt 1\n"}
+
+
+def psi(percent: float) -> dict[str, str | None]:
+    """How long tasks waited, as kernels tell that have PSI."""
+    return {
+        "proc/pressure/cpu": f"some avg10={percent:.2f} avg60=1.04 avg300=2.00 total=3399547058\n"
+        "full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+    }
+
+
 def ina3221(chip: int, *rails: tuple[str, str | None, str | None]) -> dict[str, str | None]:
     """A power monitor: label, millivolts and milliamperes of each channel, and the sum the driver adds."""
     folder = f"sys/class/hwmon/hwmon{chip}"
@@ -90,6 +142,11 @@ def orin_nano_jetpack_6(root: Path) -> Path:
             "sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": BROKEN,
             "sys/devices/system/cpu/cpufreq/policy0/scaling_cur_freq": "1728000\n",
             **zones(),
+            **trips(0, *ORIN_TRIPS),
+            **trips(1, ("passive", 99_000, "devfreq-17000000.gpu")),
+            **over_current(3, 0, 15, 27_390),
+            **times(busy=100, idle=900),
+            **psi(12.5),
             **cooling(
                 pwm_fan="2\n",
                 hot_surface_alert="1\n",
@@ -137,8 +194,14 @@ def agx_orin_jetpack_7(root: Path) -> Path:
     return root
 
 
+RAPL = "sys/class/powercap/intel-rapl:0"
+
+
 def pc(root: Path) -> Path:
-    """A PC: the processor's sensor is no thermal zone, an SSD has a sensor too."""
+    """A PC: the processor's sensor is no thermal zone, an SSD has a sensor too.
+
+    Chips and their files by the kernel's documentation of coretemp and powercap.
+    """
     return plant(
         root,
         {
@@ -147,7 +210,14 @@ def pc(root: Path) -> Path:
             "sys/class/hwmon/hwmon1/name": "coretemp\n",
             "sys/class/hwmon/hwmon1/temp1_input": "62000\n",
             "sys/class/hwmon/hwmon1/temp1_label": "Package id 0\n",
+            "sys/class/hwmon/hwmon1/temp1_max": "80000\n",
+            "sys/class/hwmon/hwmon1/temp1_crit": "100000\n",
             "sys/class/hwmon/hwmon1/temp2_input": "60000\n",
+            f"{RAPL}/name": "package-0\n",
+            f"{RAPL}/energy_uj": "9000000\n",
+            f"{RAPL}/max_energy_range_uj": "10000000\n",
+            "sys/class/powercap/intel-rapl:0:0/name": "core\n",
+            "sys/class/powercap/intel-rapl:0:0/energy_uj": "5000000\n",
             "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "3600000\n",
             **cooling(Processor="0\n", intel_powerclamp="-1\n"),
         },

@@ -31,12 +31,12 @@ def test_a_jetson_without_its_gpu_is_told(device):
 
 
 def test_the_brake_is_the_lowest_passive_trip_that_is_not_the_housing_alarm(device):
-    assert jetson.first_brake_c(device) == 99.0
+    assert "; clocks go down at 99 °C" in jetson.temperature(Sensors(device.root)).detail
 
 
 def test_without_trip_points_the_limit_is_taken_from_measurements(tmp_path):
     zone(tmp_path, 0, "cpu-thermal", 61.5)
-    check = jetson.temperature(Sensors(tmp_path), Machine(tmp_path))
+    check = jetson.temperature(Sensors(tmp_path))
     assert check.grade is Grade.OK
     assert check.detail.startswith("62 °C at cpu-thermal")
     assert "taken to go down at 99 °C" in check.detail
@@ -45,22 +45,22 @@ def test_without_trip_points_the_limit_is_taken_from_measurements(tmp_path):
 @pytest.mark.parametrize(("celsius", "grade"), [(84.9, Grade.OK), (85.1, Grade.WARN)])
 def test_heat_is_judged_against_the_trip_point(device, celsius, grade):
     zone(device.root, 5, "tj-thermal", celsius)
-    check = jetson.temperature(Sensors(device.root), device)
+    check = jetson.temperature(Sensors(device.root))
     assert check.grade is grade
     assert "at tj-thermal" in check.detail
 
 
 def test_a_lower_trip_point_lowers_the_alarm(device):
     zone(device.root, 5, "tj-thermal", 75, (("passive", 87, "cpufreq-cpu4"),))
-    assert jetson.temperature(Sensors(device.root), device).grade is Grade.WARN
+    assert jetson.temperature(Sensors(device.root)).grade is Grade.WARN
 
 
 def test_a_jetson_whose_zones_are_silent_is_told_a_pc_is_left_in_peace(device, pc):
     for path in device.root.glob("sys/class/thermal/thermal_zone*/temp"):
         path.unlink()
-    assert jetson.temperature(Sensors(device.root), device).grade is Grade.WARN
+    assert jetson.temperature(Sensors(device.root)).grade is Grade.WARN
     (device.root / "etc/nv_tegra_release").unlink()
-    assert jetson.temperature(Sensors(device.root), device).grade is Grade.OK
+    assert jetson.temperature(Sensors(device.root)).grade is Grade.OK
 
 
 def test_what_holds_the_clocks_down_is_named(device):
@@ -68,6 +68,24 @@ def test_what_holds_the_clocks_down_is_named(device):
     write(device.root, "sys/class/thermal/cooling_device0/cur_state", "3\n")
     check = named(jetson.checks(device), "throttling")
     assert (check.grade, check.detail) == (Grade.WARN, "clocks are held down by cpufreq-cpu0")
+
+
+def test_a_supply_that_keeps_up_is_well_and_one_that_does_not_is_told(device):
+    write(device.root, "sys/class/hwmon/hwmon3/name", "soctherm_oc\n")
+    for count in ("oc1_event_cnt", "oc2_event_cnt", "oc3_event_cnt"):
+        write(device.root, f"sys/class/hwmon/hwmon3/{count}", "0\n")
+    assert named(jetson.checks(device), "supply").grade is Grade.OK
+    write(device.root, "sys/class/hwmon/hwmon3/oc3_event_cnt", "27390\n")
+    assert named(jetson.checks(device), "supply").grade is Grade.OK
+    write(device.root, "sys/class/hwmon/hwmon3/oc2_event_cnt", "15\n")
+    check = named(jetson.checks(device), "supply")
+    assert (check.grade, check.detail) == (Grade.WARN, "15 over-currents or under-voltages counted")
+
+
+def test_the_waiting_for_processors_is_told_where_the_kernel_tells(device):
+    assert "pressure" not in {check.name for check in jetson.checks(device)}
+    write(device.root, "proc/pressure/cpu", "some avg10=42.00 avg60=1.00 avg300=0.00 total=1\n")
+    assert "in 42% of the last 10 s" in named(jetson.checks(device), "pressure").detail
 
 
 def test_a_mode_below_the_fastest_names_the_command(tmp_path):

@@ -16,8 +16,8 @@ from dms.backends import BACKENDS, Options
 from dms.config import EngineConfig, EnginesConfig
 from dms.engines.candidates import Judge, run_gate
 from dms.engines.gate import Verdict
-from dms.engines.manifest import DataNote, load_manifest
-from dms.engines.opening import cache_of, open_engine, options_of
+from dms.engines.manifest import DataNote, load_manifest, rewrite
+from dms.engines.opening import cache_of, open_cheapest, open_engine, options_of
 from dms.engines.running import Infer, Task
 from dms.errors import EngineMismatch, EngineMissing, EngineUnavailable
 from dms.resources import engines_folder
@@ -201,3 +201,64 @@ def test_options_are_those_of_the_configuration(tmp_path: Path) -> None:
     assert options.max_batch == 8
     assert options_of(config.face, EnginesConfig()).max_batch == 1
     assert cache_of(EnginesConfig()).name == "dms"
+
+
+def cheapest_artefact(config: EnginesConfig) -> str | None:
+    """The artefact of the cheaper form of the fatigue engine; None where there is none."""
+    opened = open_engine("fatigue", config)
+    cheapest = open_cheapest("fatigue", config, opened)
+    for engine in filter(None, (opened, cheapest)):
+        engine.backend.close()
+    return cheapest.artefact if cheapest else None
+
+
+def test_without_a_gate_on_this_device_int8_is_the_cheapest(tmp_path: Path) -> None:
+    own = EngineConfig(precision="fp32")
+    assert cheapest_artefact(EnginesConfig(cache=str(tmp_path), fatigue=own)) == "cpu.int8"
+
+
+def test_what_is_the_cheapest_already_has_no_cheaper_form(tmp_path: Path) -> None:
+    assert cheapest_artefact(EnginesConfig(cache=str(tmp_path))) is None
+
+
+def test_the_gates_choice_on_this_device_is_the_cheapest(tmp_path: Path) -> None:
+    """Where INT8 is not faster, or not sound, the float file is what the ladder falls to."""
+    verdict("fp32", tmp_path)
+    assert cheapest_artefact(EnginesConfig(cache=str(tmp_path))) == "fp32"
+    full = EnginesConfig(cache=str(tmp_path), fatigue=EngineConfig(precision="fp32"))
+    assert cheapest_artefact(full) is None, "INT8, which the gate did not choose, is not fallen to"
+
+
+def test_where_the_gate_refused_all_nothing_is_switched_to(tmp_path: Path) -> None:
+    verdict(None, tmp_path)
+    full = EnginesConfig(cache=str(tmp_path), fatigue=EngineConfig(precision="fp32"))
+    assert cheapest_artefact(full) is None
+
+
+def test_int8_that_failed_the_gate_of_the_release_is_not_switched_to(tmp_path: Path) -> None:
+    shutil.copytree(engines_folder() / "fatigue", tmp_path / "fatigue")
+    note = load_manifest(tmp_path / "fatigue")
+    proof = note.proofs["cpu.int8"]["ort"].model_copy(update={"passed": False})
+    rewrite(note.folder, proofs={**note.proofs, "cpu.int8": {"ort": proof}})
+    own = EngineConfig(precision="fp32")
+    folders = {"folder": str(tmp_path), "cache": str(tmp_path / "cache")}
+    assert cheapest_artefact(EnginesConfig(fatigue=own, **folders)) is None
+
+
+def test_a_cheaper_file_that_is_spoilt_is_told_and_does_not_end_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(engines_folder() / "fatigue", tmp_path / "fatigue")
+    path = tmp_path / "fatigue" / load_manifest(tmp_path / "fatigue").files["cpu.int8"].path
+    path.write_bytes(path.read_bytes()[:-9])
+    own = EngineConfig(precision="fp32")
+    folders = {"folder": str(tmp_path), "cache": str(tmp_path / "cache")}
+    assert cheapest_artefact(EnginesConfig(fatigue=own, **folders)) is None
+    assert "the cheaper cpu.int8 is not to be had, levels 2 to 4 go without it" in caplog.text
+
+
+def test_a_runtime_without_a_cheaper_form_keeps_its_own(tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert", reason="the extra lite is not installed")
+    assert (
+        cheapest_artefact(EnginesConfig(cache=str(tmp_path), fatigue=EngineConfig(backend="litert"))) is None
+    )

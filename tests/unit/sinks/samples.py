@@ -8,6 +8,8 @@ from dms.records import (
     Alert,
     Assessment,
     Box,
+    Control,
+    DeviceReading,
     Direction,
     Distraction,
     DriverState,
@@ -93,8 +95,43 @@ def blind(captured_s=20.0):
     )
 
 
-def vitals(captured_s=15.0):
-    return Vitals(captured_s, 450, 3, 29.97, 0.0123, 0.0256, {"face": 0.001}, {"face": 0.002}, 200_000_000)
+def device(**changes):
+    made = DeviceReading(
+        read_s=14.9,
+        temperatures_c={"cpu-thermal": 71.26, "gpu-thermal": 68.0, "cv0-thermal": None},
+        trip_c=99.0,
+        throttled_by=(),
+        over_current=2,
+        board_w=11.234,
+        cpu_load=0.4567,
+        gpu_load=None,
+        pressure=0.0123,
+    )
+    return replace(made, **changes)
+
+
+def vitals(captured_s=15.0, **changes):
+    made = Vitals(
+        captured_s=captured_s,
+        frames=450,
+        drops={"newer": 2, "late": 1, "level": 0},
+        fps=29.97,
+        latency_p50_s=0.0123,
+        latency_p95_s=0.0256,
+        waited_p95_s=0.0034,
+        stage_p50_s={"face": 0.001},
+        stage_p95_s={"face": 0.002},
+        rss_bytes=200_000_000,
+        cpu_share=0.0612,
+        level=1,
+        device=device(),
+        sinks={"mqtt": {"events_waiting": 1, "event_ack_p95_s": 0.01234}},
+    )
+    return replace(made, **changes)
+
+
+def control(captured_s=14.0, level=2, previous=1, held=False):
+    return Control(captured_s, level, previous, "temperature", "88.0 °C, 12 °C below the trip point", held)
 
 
 def health(captured_s=1.0, state=HealthState.DEGRADED, **causes):
@@ -124,6 +161,16 @@ def nonsense(value):
     )
     return [
         replace(base, observation=seen, assessment=verdict, alerts=(broken,), stage_s={"face": value}),
-        replace(vitals(value), fps=value, latency_p50_s=value, stage_p50_s={"eyes": value}),
+        vitals(
+            value,
+            fps=value,
+            latency_p50_s=value,
+            waited_p95_s=value,
+            stage_p50_s={"eyes": value},
+            cpu_share=value,
+            device=device(temperatures_c={"cpu": value}, trip_c=value, board_w=value, pressure=value),
+            sinks={"mqtt": {"events_waiting": value}},
+        ),
         health(value, source_lost="\udcff"),
+        replace(control(value), cause="\udcff", detail="\x00\u2028"),
     ]

@@ -99,6 +99,7 @@ def test_a_full_disk_is_told_once_and_counted(caplog):
     sink.close()
     assert "No space left" in sink.fault()
     assert "60 lines lost" in sink.fault()
+    assert sink.figures() == {"lines_dropped": 60}
     assert len(caplog.records) == 1
 
 

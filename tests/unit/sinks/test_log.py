@@ -65,6 +65,25 @@ def test_vitals_are_for_debugging(caplog):
     assert "30.0 fps, latency p50 12.3 ms, p95 25.6 ms, 3 dropped, 200 MB" in record.getMessage()
 
 
+@pytest.mark.parametrize(
+    ("level", "previous", "held", "grave", "words"),
+    [
+        (2, 1, False, logging.WARNING, "level 2 after 1 (the cheapest engines that passed the gate)"),
+        (1, 2, False, logging.INFO, "level 1 after 2 (half the rates"),
+        (2, 2, True, logging.WARNING, "level 2, held (the cheapest"),
+        (1, 2, True, logging.WARNING, "level 1 after 2, held (half"),
+        (0, 0, False, logging.INFO, "level 0 (all that is configured)"),
+    ],
+)
+def test_a_level_is_told_with_its_cause(caplog, level, previous, held, grave, words):
+    caplog.set_level(logging.DEBUG)
+    LogSink().publish(samples.control(level=level, previous=previous, held=held))
+    (record,) = caplog.records
+    assert record.levelno == grave
+    assert record.getMessage().startswith(f"0:00:14.0  {words}")
+    assert record.getMessage().endswith("; temperature: 88.0 °C, 12 °C below the trip point")
+
+
 def test_a_terminal_gets_the_lines_instead_of_the_log(caplog):
     caplog.set_level(logging.DEBUG)
     lines = []

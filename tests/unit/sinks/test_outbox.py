@@ -114,3 +114,44 @@ def test_wait_empty_ends_when_the_last_is_confirmed():
     confirmer.start()
     assert outbox.wait_empty(5)
     confirmer.join()
+
+
+def test_what_arrived_is_told_and_what_was_refused_is_not():
+    arrived = []
+    outbox = Outbox(3, arrived=arrived.append)
+    for n in range(3):
+        outbox.put_event(event(n))
+    outbox.sent(outbox.take(), 1)
+    outbox.confirm(1)
+    outbox.sent(outbox.take(), 2)
+    outbox.confirm(2, accepted=False)
+    early = outbox.take()
+    outbox.confirm(3, accepted=False)
+    outbox.sent(early, 3)
+    assert arrived == [event(0)]
+
+
+def test_what_is_told_again_is_not_timed_again():
+    arrived = []
+    outbox = Outbox(3, arrived=arrived.append)
+    outbox.put_newest(Packet("state", "1", retain=True, captured_s=7.0))
+    drain(outbox)
+    outbox.renew()
+    drain(outbox)
+    assert [packet.captured_s for packet in arrived] == [7.0, None]
+
+
+def test_the_oldest_that_waits_is_the_first_of_its_topic_whatever_replaced_it():
+    outbox = Outbox(3)
+    assert outbox.oldest_s() == 0
+    now_s = time.monotonic()
+    outbox.put_newest(Packet("state", "1", retain=True, queued_s=now_s - 50))
+    outbox.put_newest(Packet("state", "2", retain=True, queued_s=now_s))
+    outbox.put_event(Packet("e/1", "1", retain=False, queued_s=now_s - 20))
+    assert 50 <= outbox.oldest_s() < 60
+    outbox.sent(outbox.take(), 1)
+    assert outbox.oldest_s() >= 50, "under way is not there yet"
+    outbox.confirm(1)
+    assert 20 <= outbox.oldest_s() < 30
+    drain(outbox)
+    assert outbox.oldest_s() == 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dms.records import DriverState, HealthState, Phase, UnknownCause
-from dms.sinks import payload
+from dms.sinks import payload, values
 from tests.unit.sinks import samples
 
 ORIGIN = payload.Origin("dms 1.2.3", {"eyes": "sha256:ab"})
@@ -141,7 +141,50 @@ def test_metrics_are_exactly_this():
         "stages_ms": {"face": {"p50": 1.0, "p95": 2.0}},
         "rss_mb": 200.0,
         "undelivered": {"events_waiting": 1, "events_dropped": 2},
+        "drops": {"newer": 2, "late": 1, "level": 0},
+        "waited_ms": {"p95": 3.4},
+        "cpu_share": 0.061,
+        "level": 1,
+        "device": {
+            "temperatures_c": {"cpu-thermal": 71.3, "gpu-thermal": 68.0, "cv0-thermal": None},
+            "hottest_c": 71.3,
+            "trip_c": 99.0,
+            "throttled_by": [],
+            "over_current": 2,
+            "board_w": 11.23,
+            "cpu_load": 0.457,
+            "gpu_load": None,
+            "pressure": 0.012,
+        },
+        "sinks": {"mqtt": {"events_waiting": 1.0, "event_ack_p95_s": 0.0123}},
     }
+
+
+def test_a_device_that_cannot_be_read_is_unknown_and_never_cool():
+    known = payload.metrics(samples.vitals(), {}, None)["device"]
+    unknown = payload.metrics(samples.vitals(device=None), {}, None)["device"]
+    assert unknown == {**dict.fromkeys(known), "temperatures_c": {}}
+
+
+def test_control_tells_level_cause_and_whether_it_is_held():
+    assert payload.control(samples.control(held=True), EPOCH_S) == {
+        "schema": "dms.control/1",
+        "ts": "2027-01-15T08:00:14.000Z",
+        "captured_s": 14.0,
+        "level": 2,
+        "title": "the cheapest engines that passed the gate",
+        "previous": 1,
+        "cause": "temperature",
+        "detail": "88.0 °C, 12 °C below the trip point",
+        "held": True,
+    }
+
+
+def test_a_system_that_has_ended_works_at_no_level():
+    document = payload.control_ended(samples.control(held=True), None)
+    assert document.keys() == payload.control(samples.control(), None).keys()
+    assert (document["level"], document["title"], document["previous"]) == (None, None, 2)
+    assert (document["cause"], document["held"]) == ("ended", False)
 
 
 def test_health_tells_its_state_and_every_cause():
@@ -176,16 +219,17 @@ def test_a_status_says_who_it_is_of():
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float32("nan"), 1e300])
 def test_no_number_breaks_the_json(value):
-    judged, vitals, health = samples.nonsense(value)
+    judged, vitals, health, control = samples.nonsense(value)
     documents = [
         payload.state(judged, judged.alerts, 1, EPOCH_S),
         payload.event(judged.alerts[0], judged.assessment, 1, EPOCH_S, ORIGIN),
         payload.frame(judged, EPOCH_S),
         payload.metrics(vitals, {}, EPOCH_S),
         payload.health(health, EPOCH_S),
+        payload.control(control, EPOCH_S),
     ]
     for document in documents:
-        text = payload.encode(document)
+        text = values.encode(document)
         assert "NaN" not in text
         assert "Infinity" not in text
         assert "\n" not in text
@@ -195,7 +239,7 @@ def test_no_number_breaks_the_json(value):
 def test_numbers_of_numpy_become_plain_ones():
     judged = samples.judgement()
     judged = replace(judged, assessment=replace(judged.assessment, calibration=np.float32(0.25)))
-    assert json.loads(payload.encode(payload.frame(judged, None)))["calibration"] == 0.25
+    assert json.loads(values.encode(payload.frame(judged, None)))["calibration"] == 0.25
 
 
 @pytest.mark.parametrize(
@@ -211,7 +255,7 @@ def test_event_topics_hold_nothing_a_topic_may_not(alert_type, topic):
 
 
 def test_no_picture_and_no_landmark_leaves():
-    text = payload.encode(payload.frame(samples.judgement(), None)) + payload.encode(
+    text = values.encode(payload.frame(samples.judgement(), None)) + values.encode(
         payload.state(samples.judgement(), [], 1, None)
     )
     assert "landmark" not in text

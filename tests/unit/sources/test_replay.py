@@ -48,6 +48,14 @@ def test_luma_is_that_of_the_picture(tmp_path, fourcc):
     assert difference.mean() < 3
 
 
+@pytest.mark.parametrize("realtime", [True, False])
+def test_frames_are_the_same_at_any_pace(tmp_path, realtime):
+    path = write_video(tmp_path / "clip.mp4", pictures(8), FPS)
+    for one, other in zip(play(path), play(path, realtime=realtime), strict=True):
+        assert (one.id, one.captured_s) == (other.id, other.captured_s)
+        assert (one.image == other.image).all()
+
+
 def test_the_rate_is_that_of_the_file(tmp_path):
     path = write_video(tmp_path / "clip.mp4", pictures(3), 12.5)
     assert ReplaySource(SourceConfig(uri=str(path))).fps == pytest.approx(12.5)

@@ -2,11 +2,22 @@ import os
 import subprocess
 import sys
 
+import cv2
 import pytest
 
 from dms.config import SourceConfig
 from dms.errors import InputError
 from dms.sources import SOURCES, form_of, open_source
+
+
+def test_opening_any_source_keeps_opencv_to_one_thread():
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(2)
+        open_source(SourceConfig(uri="sim:demo", realtime=False)).close()
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ from dms.config import TrackingConfig
 from dms.engines.contract import ACTIVITIES, CONTRACTS, FATIGUE_STATES
 from dms.errors import EngineOutputError
 from dms.records import Box, Direction, Eye, Eyes, Face, Frame, FrameState, Observation
+from dms.stages import filled
 from dms.stages.distraction import DistractionStage
 from dms.stages.eyes import EyesStage
 from dms.stages.face import FaceStage, anchor_grid, decode, iou
 from dms.stages.fatigue import FatigueStage
-from dms.stages.quality import QualityStage
+from dms.stages.quality import QualityStage, measure
 from dms.stages.views import CutView
 
 FRAME = Frame(7, 1.5, np.full((360, 640), 128, np.uint8))
@@ -67,6 +68,22 @@ def test_quality_tells_a_covered_lens_from_a_picture() -> None:
     assert covered is not None
     assert covered.contrast == 0
     assert seen.contrast > 50
+
+
+def test_contrast_is_the_deviation_of_a_sparse_grid() -> None:
+    image = np.random.default_rng(2).integers(0, 255, (360, 640), dtype=np.uint8)
+    assert measure(image).contrast == pytest.approx(image[::8, ::8].std(), rel=1e-12)
+    assert measure(image[:1, :7]).contrast == pytest.approx(image[:1, :7].std(), rel=1e-12)
+
+
+def test_a_stage_fills_its_field_and_leaves_the_rest() -> None:
+    before = state(
+        due="eyes", previous=Observation(1.4, 6), face=Face(1.5, Box(0, 0, 1, 1), 0.9, tracked=True)
+    )
+    after = filled(before, eyes=eyes_at(Box(0, 0, 10, 10)))
+    assert after.seen.eyes is not None
+    assert (after.frame, after.previous, after.due) == (before.frame, before.previous, before.due)
+    assert filled(after, eyes=None).seen == before.seen
 
 
 def test_detection_comes_back_in_pixels_of_the_frame() -> None:

@@ -1,0 +1,164 @@
+"""`dms control`: the controller proved in simulation, on this machine under load, and level by level."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from dms.cli.options import configured, load, to_json
+
+PATH = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+FAILED = 1
+CLIP_S = 20.0
+"""An attentive driver who then looks away: calm and urgent rates."""
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16", "int8", "best"]),
+    default="fp32",
+    show_default=True,
+    help="Of all four engines at level 0.",
+)
+json_option = click.option("--json", "json_path", type=PATH, help="Write all figures as JSON.")
+
+
+@click.group()
+def control() -> None:
+    """Prove what the controller does under heat and load."""
+
+
+@control.command()
+@configured
+@click.option("--scenario", "names", metavar="NAME", multiple=True, help="Only this one; may be repeated.")
+@click.option("--seed", default=1, show_default=True, help="Of noise and scatter.")
+@click.option(
+    "--costs", "costs_path", type=PATH, help="Report of `dms control levels --json`, for stage times."
+)
+@json_option
+@click.option("--plots", type=FOLDER, help="Draw each drive into this folder, as control-NAME.png.")
+def simulate(
+    configs: Sequence[str],
+    overrides: Sequence[str],
+    names: Sequence[str],
+    seed: int,
+    costs_path: Path | None,
+    json_path: Path | None,
+    plots: Path | None,
+) -> None:
+    """Drive hours through heat and load in simulation.
+
+    The real scheduler and controller in a model of a small computer in a hot car, beside a fixed setting
+    and the rule "load above 0.7 means INT8". Exit code 1 when the controller fails one of its checks.
+    """
+    from dms.files import require_folder, write_atomically
+    from dms.tools import control_plots, control_text
+    from dms.tools.control_costs import MEASURED, load_costs
+    from dms.tools.control_figures import prove
+    from dms.tools.control_scenarios import find
+
+    scenarios = find(names)
+    for path in filter(None, (json_path, plots / "x" if plots else None)):
+        require_folder(path)
+    costs = load_costs(costs_path) if costs_path else MEASURED
+    outcomes = prove(scenarios, costs, load(configs, overrides), seed)
+    for line in (*control_text.table(outcomes), "", *control_text.verdicts(outcomes)):
+        click.echo(line)
+    if json_path:
+        write_atomically(json_path, to_json({"seed": seed, "scenarios": control_text.as_values(outcomes)}))
+    if plots:
+        for outcome in outcomes:
+            control_plots.draw(outcome, plots / f"control-{outcome.scenario.name}.png")
+    sys.exit(0 if all(check.passed for outcome in outcomes for check in outcome.checks) else FAILED)
+
+
+@control.command()
+@configured
+@precision_option
+@click.option("--seconds", type=click.FloatRange(1, 60), default=20.0, show_default=True, help="Of the clip.")
+@click.option("--turns", type=click.IntRange(1), default=5, show_default=True, help="Of all levels.")
+@json_option
+def levels(
+    configs: Sequence[str],
+    overrides: Sequence[str],
+    precision: str,
+    seconds: float,
+    turns: int,
+    json_path: Path | None,
+) -> None:
+    """Measure what each level costs on this machine.
+
+    The real pipeline judges the clip at every level in turns; the ratio to level 0 is of processor time.
+    """
+    from dms.files import require_folder, write_atomically
+    from dms.tools.control_clip import stretch, with_precision
+    from dms.tools.control_levels import lines, measure
+
+    if json_path:
+        require_folder(json_path)
+    config = with_precision(load(configs, overrides), precision)
+    report = measure(config, stretch(config, seconds), turns, _told)
+    for line in lines(report):
+        click.echo(line)
+    if json_path:
+        write_atomically(json_path, to_json(asdict(report)))
+
+
+@control.command()
+@configured
+@precision_option
+@click.option("--fps", type=click.FloatRange(1, 240), default=30.0, show_default=True, help="Of the camera.")
+@click.option("--processes", type=click.IntRange(0, 64), help="Busy beside us. [default: two a core]")
+@click.option("--turns", type=click.IntRange(1), default=3, show_default=True, help="Of both settings.")
+@click.option(
+    "--block", "block_s", type=click.FloatRange(5), default=40.0, show_default=True, help="Seconds."
+)
+@json_option
+@click.option("--plot", type=PATH, help="Draw latencies and levels as PNG.")
+def stress(
+    configs: Sequence[str],
+    overrides: Sequence[str],
+    precision: str,
+    fps: float,
+    processes: int | None,
+    turns: int,
+    block_s: float,
+    json_path: Path | None,
+    plot: Path | None,
+) -> None:
+    """Starve the real loop on this machine, with the controller and without, in turns.
+
+    The first 20 seconds of the clip come as from a live camera, round and round, while busy processes take
+    the processors. Level 0 for good against the controller, each block from a cold start.
+    """
+    from dms.files import require_folder, write_atomically
+    from dms.tools import control_stress
+    from dms.tools.control_clip import at_rate, stretch, with_precision
+
+    for path in filter(None, (json_path, plot)):
+        require_folder(path)
+    config = at_rate(with_precision(load(configs, overrides), precision), fps)
+    count = control_stress.PER_CORE * (os.cpu_count() or 1) if processes is None else processes
+    images = [frame.image for frame in stretch(config, CLIP_S)]
+    blocks = control_stress.run(
+        config, images, processes=count, turns=turns, block_s=block_s, told=click.echo
+    )
+    for line in control_stress.summary(blocks):
+        click.echo(line)
+    if json_path:
+        write_atomically(json_path, to_json([control_stress.as_values(block) for block in blocks]))
+    if plot:
+        from dms.tools.control_stress_plot import draw
+
+        title = (
+            f"{precision} at {fps:g} frames a second beside {count} busy processes, {os.cpu_count()} cores"
+        )
+        draw(blocks, config.schedule.budget_s or 1 / fps, title, plot)
+
+
+def _told(line: str) -> None:
+    click.echo(line, err=True)

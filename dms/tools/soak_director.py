@@ -1,0 +1,161 @@
+"""Lets the faults of a schedule come, and notes what was told of each and when all was well again."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from dms.control.levels import TOP
+from dms.tools.soak_clock import DrivingClock
+from dms.tools.soak_rig import Rig
+from dms.tools.soak_schedule import LEVEL, Fault
+from dms.tools.soak_witness import Witness
+
+SETTLE_S = 10.0
+"""After trouble alerts may still come late for so long: windows fill up again."""
+TOLD_WITHIN_S = 15.0
+"""A fault not told of by then after its end is taken not to be told at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one fault. Times in seconds of driving.
+
+    `told_s` counts from its begin, `recovered_s` from its end; None = it was not. `sign` is what was told.
+    """
+
+    fault: Fault
+    begun_s: float
+    ended_s: float
+    told_s: float | None
+    sign: str
+    recovered_s: float | None
+    healths: int
+    """Changes of health that were told of it; a fault that is on and off is told again and again."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was told, if it had to be, and is over."""
+        return (self.told_s is not None or not self.fault.kind.signs) and self.recovered_s is not None
+
+
+class Director:
+    """Called with the present at every frame; one fault at a time.
+
+    `calm` is the part of a lap, seconds from and to, in which the driver can be judged.
+    """
+
+    def __init__(
+        self,
+        plan: Sequence[Fault],
+        rig: Rig,
+        witness: Witness,
+        clock: DrivingClock,
+        calm: tuple[float, float],
+        seed: int,
+    ) -> None:
+        self._waiting = list(reversed(plan))
+        self._rig = rig
+        self._witness = witness
+        self._clock = clock
+        self._calm = calm
+        self._chance = random.Random(seed)
+        self._injected = ExitStack()
+        self._begun_s = clock()
+        self._fault: Fault | None = None
+        self._fault_s = 0.0
+        self._ended_s: float | None = None
+        self._level_before = self._healths_before = 0
+        self._quiet_s = 0.0
+        self.outcomes: list[Outcome] = []
+        self.disturbed: list[tuple[float, float]] = []
+        """When alerts were not to be expected as scripted."""
+        self.unforeseen: Counter[str] = Counter()
+        """Signs of trouble that no fault accounts for."""
+        self._peace_troubles: frozenset[str] = frozenset()
+
+    @property
+    def fault(self) -> Fault | None:
+        """The fault that is on, or not yet over with."""
+        return self._fault
+
+    def advance(self, now_s: float) -> None:
+        """Begin, end or give up a fault."""
+        self._rig.each()
+        if self._fault is None:
+            self._watch_peace(now_s)
+            self._begin_next(now_s)
+        elif self._ended_s is None:
+            if now_s - self._fault_s >= self._fault.length_s:
+                self._end(now_s)
+        else:
+            self._watch_recovery(self._fault, self._ended_s, now_s)
+        self._note_disturbance(now_s)
+
+    def close(self) -> None:
+        """Undo the fault that is on."""
+        self._injected.close()
+
+    def _begin_next(self, now_s: float) -> None:
+        if not self._waiting or now_s - self._begun_s < self._waiting[-1].begin_s:
+            return
+        kind, level = self._waiting[-1].kind, self._witness.level
+        if self._witness.troubles or self._witness.shows(kind.signs) or level == TOP or not self._fits(now_s):
+            return
+        self._level_before, self._healths_before = level, self._witness.healths
+        self._fault, self._fault_s, self._ended_s = self._waiting.pop(), now_s, None
+        self._clock.in_real_time = kind.real_time
+        self._witness.forget()
+        self._injected.enter_context(kind.inject(self._rig, self._chance))
+
+    def _fits(self, now_s: float) -> bool:
+        """Whether the recording leaves the fault alone."""
+        fault = self._waiting[-1]
+        begin_s, end_s = self._calm
+        return not fault.kind.calm or begin_s <= self._rig.source.lap_s(now_s) <= end_s - fault.length_s
+
+    def _end(self, now_s: float) -> None:
+        self._injected.close()
+        self._ended_s = now_s
+
+    def _watch_recovery(self, fault: Fault, ended_s: float, now_s: float) -> None:
+        signs = fault.kind.signs
+        told = self._witness.first_s(signs) if signs else None
+        over = not self._witness.troubles and not self._witness.shows(signs)
+        if LEVEL in signs:
+            over = over and self._witness.level <= self._level_before
+        is_told = told is not None or not signs or now_s - ended_s > TOLD_WITHIN_S
+        if not (over and is_told) and now_s - ended_s < fault.kind.settles_s:
+            return
+        self.outcomes.append(
+            Outcome(
+                fault,
+                self._fault_s - self._begun_s,
+                ended_s - self._begun_s,
+                told[0] - self._fault_s if told else None,
+                told[1] if told else "",
+                now_s - ended_s if over else None,
+                self._witness.healths - self._healths_before,
+            )
+        )
+        self._fault = None
+        self._clock.in_real_time = False
+        self._quiet_s = now_s + SETTLE_S
+
+    def _watch_peace(self, now_s: float) -> None:
+        troubles = self._witness.troubles if now_s > self._quiet_s else frozenset()
+        self.unforeseen.update(troubles - self._peace_troubles)
+        self._peace_troubles = troubles
+
+    def _note_disturbance(self, now_s: float) -> None:
+        """With a raised level alone alerts must come all the same, but for what the top level leaves out."""
+        on = self._fault is not None and (self._ended_s is None or self._fault.kind.signs != (LEVEL,))
+        if not (on or self._witness.troubles or self._witness.is_blind):
+            return
+        if self.disturbed and now_s <= self.disturbed[-1][1]:
+            self.disturbed[-1] = (self.disturbed[-1][0], now_s + SETTLE_S)
+        else:
+            self.disturbed.append((now_s, now_s + SETTLE_S))

@@ -1,0 +1,129 @@
+"""Whether the alerts of the recording come lap after lap, wherever no fault is in the way."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from dms import app
+from dms.config import Config
+from dms.errors import InputError, SourceEnded
+from dms.records import Judgement, Phase
+from dms.sources import open_source
+from dms.tools.soak_witness import Heard
+
+SLACK_S = 1.0
+"""An alert may come so much earlier or later than in the first hearing: a few tenths by the level, and what
+takes turns runs at other moments in each lap."""
+LEAD_S = 5.0
+"""What leads up to an alert must have been seen undisturbed for so long."""
+CUMULATED = ("fatigue.drowsy",)
+"""Alerts over minutes: whether they come hangs on the laps before. They are counted, not asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What one undisturbed hearing of the recording told: its length, alerts, and a calm part of it."""
+
+    length_s: float
+    alerts: tuple[Heard, ...]
+    calm: tuple[float, float]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Alerts by type: asked for, come, come though nothing called for them."""
+
+    expected: Counter[str] = field(default_factory=Counter)
+    came: Counter[str] = field(default_factory=Counter)
+    unforeseen: Counter[str] = field(default_factory=Counter)
+    cumulated: Counter[str] = field(default_factory=Counter)
+    disturbed: int = 0
+    """Alerts not asked for, because a fault was in the way."""
+    missed: list[str] = field(default_factory=list)
+    """The first of those that did not come, as sentences."""
+
+
+MISSES_TOLD = 20
+
+
+def hear(config: Config) -> Recording:
+    """Judge the recording once, undisturbed and as fast as it goes.
+
+    Raises:
+        InputError: it raises no alert, or never shows a driver who can be judged.
+    """
+    source_config = config.source.model_copy(update={"realtime": False})
+    source = open_source(source_config)
+    judgements: list[Judgement] = []
+    try:
+        with app.open_pipeline(config, session="hearing") as pipeline:
+            while True:
+                judgements.append(pipeline.step(source.newest(1.0)))
+    except SourceEnded:
+        pass
+    finally:
+        source.close()
+    return _recording(judgements, 1 / source.fps, config.source.uri)
+
+
+def _recording(judgements: Sequence[Judgement], period_s: float, uri: str) -> Recording:
+    begun = [alert for judgement in judgements for alert in judgement.alerts if alert.phase is Phase.START]
+    alerts = tuple(Heard(alert.type, alert.detected_s) for alert in begun if alert.type not in CUMULATED)
+    runs = [
+        [judgement.assessment.captured_s for judgement in run]
+        for known, run in groupby(judgements, key=lambda judgement: not judgement.assessment.unknown_causes)
+        if known
+    ]
+    if not alerts or not runs:
+        raise InputError(
+            f"{uri} raises no alert, or shows no driver: a soak that judges nothing proves nothing; "
+            "give another recording, or none for the demonstration clip"
+        )
+    calm = max(runs, key=lambda times: times[-1] - times[0])
+    return Recording(judgements[-1].assessment.captured_s + period_s, alerts, (calm[0], calm[-1]))
+
+
+def tally_lap(
+    tally: Tally,
+    recording: Recording,
+    begun_s: float,
+    heard: Sequence[Heard],
+    disturbed: Sequence[tuple[float, float]],
+) -> None:
+    """Compare one lap, begun at `begun_s`, with the recording.
+
+    Args:
+        tally: is added to.
+        recording: what is to come.
+        begun_s: of the lap, driving time.
+        heard: alerts of late, those of this lap among them.
+        disturbed: from and to, in order.
+    """
+    left = [alert for alert in heard if begun_s <= alert.detected_s < begun_s + recording.length_s]
+    for alert in recording.alerts:
+        due_s = begun_s + alert.detected_s
+        match = next((h for h in left if h.type == alert.type and abs(h.detected_s - due_s) <= SLACK_S), None)
+        if match is not None:
+            left.remove(match)
+        if _overlaps(disturbed, due_s - LEAD_S, due_s + SLACK_S):
+            tally.disturbed += 1
+            continue
+        tally.expected[alert.type] += 1
+        if match is not None:
+            tally.came[alert.type] += 1
+        elif len(tally.missed) < MISSES_TOLD:
+            tally.missed.append(f"{alert.type} due at second {alert.detected_s:.1f} of the lap")
+    for extra in left:
+        if extra.type in CUMULATED:
+            tally.cumulated[extra.type] += 1
+        elif not _overlaps(disturbed, extra.detected_s - LEAD_S, extra.detected_s):
+            tally.unforeseen[extra.type] += 1
+
+
+def _overlaps(spans: Sequence[tuple[float, float]], begin_s: float, end_s: float) -> bool:
+    place = bisect_right(spans, end_s, key=lambda span: span[0])
+    return place > 0 and spans[place - 1][1] >= begin_s
