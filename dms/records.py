@@ -330,9 +330,10 @@ class Vitals:
 
     Latencies are seconds to the judgement: from the capture for live sources and for recordings played at
     their pace, from the moment the frame was handed out for the others. `waited_p95_s` is how old frames were
-    when their judgement began. `drops` counts frames never judged since the start, by reason: `newer` (another
-    came before the loop was free), `late` (too old to be judged in time), `level` (the controller asked for
-    fewer). `cpu_share` is what this process took of one core. `sinks` holds what each sink tells of itself.
+    when their judgement began. `drops` counts frames never judged since the start, by reason: `newer`
+    (another came before the loop was free), `late` (too old to be judged in time), `level` (the controller
+    asked for fewer). `cpu_share` is what this process took of one core. `sinks` holds what each sink tells of
+    itself.
     """
 
     captured_s: float

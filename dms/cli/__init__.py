@@ -44,7 +44,8 @@ Examples:
 Exit codes:
   0    all well; `run` also when told to stop by SIGTERM
   1    a check of `doctor` or `calibrate check` failed, `bench --compare` found a row too slow,
-       `bench` could time nothing, or a fault inside dms
+       `bench` could time nothing, a camera of several failed for good, `control simulate` or
+       `soak` found what must not be, or a fault inside dms
   2    the command line or the configuration is wrong
   3    a file given is missing, unreadable or malformed
   4    the frame source cannot be opened or is lost
@@ -101,6 +102,8 @@ def run(
     tell(to_json(summary.to_dict()) if as_json else f"\n{summary}")
     if stop.received is signal.SIGINT:
         ctx.exit(exit_code(stop.received))
+    if getattr(summary, "failures", None):
+        ctx.exit(1)
 
 
 @main.command()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from dms.cli.bench_pipeline import bench_pipeline, pipeline_options, refuse_without_pipeline
+from dms.cli.bench_cameras import OF_CAMERAS, bench_cameras, cameras_options
+from dms.cli.bench_pipeline import OF_PIPELINE, bench_pipeline, pipeline_options
 from dms.cli.engine_options import engines_in, engines_option
+from dms.cli.options import configured, given
 from dms.engines.contract import CONTRACTS
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ Examples:
   dms bench --compare before.json now.json --fail-above 1.1     exit code 1 when a row got slower
   dms bench --pipeline --image-size 1280x720                    the whole chain of `dms run`
   dms bench --pipeline --peers --peer-model face_landmarker.task      and MediaPipe by turns
+  dms bench --cameras 1,4,8,16,20 --seconds 20                  how many streams one process serves
 
 \b
 Every row is measured in a process of its own, on one frame of the shipped clip. What it says and what it
@@ -34,31 +37,31 @@ does not: docs/benchmarks.md.
 """
 
 
-def _runtimes(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> list[str]:
+def _runtimes(ctx: click.Context, param: click.Parameter, asked: Sequence[str]) -> list[str]:
     """The runtimes given; left out, those whose packages are installed."""
     from dms.backends import BACKENDS, installed
 
-    for name in given:
+    for name in asked:
         if name not in BACKENDS:
             raise click.BadParameter(f"no runtime {name!r}; there are {', '.join(BACKENDS)}")
-    return list(given) or [name for name in BACKENDS if installed(name)]
+    return list(asked) or [name for name in BACKENDS if installed(name)]
 
 
-def _precisions(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> Sequence[str]:
+def _precisions(ctx: click.Context, param: click.Parameter, asked: Sequence[str]) -> Sequence[str]:
     """The precisions given: as in a configuration, or the name of a file."""
     from dms.engines.manifest import ARTEFACTS, PRECISIONS
 
     known = list(dict.fromkeys([*(name for forms in ARTEFACTS.values() for name in forms), *PRECISIONS]))
-    for name in given:
+    for name in asked:
         if name not in known:
             raise click.BadParameter(f"no precision {name!r}; there are {', '.join(known)}")
-    return given
+    return asked
 
 
-def _sizes(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> list[tuple[int, int]]:
+def _sizes(ctx: click.Context, param: click.Parameter, asked: Sequence[str]) -> list[tuple[int, int]]:
     """Width and height of every size given."""
     found = []
-    for text in given:
+    for text in asked:
         width, _, height = text.partition("x")
         if not (width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= 16):
             raise click.BadParameter(f"{text!r} is no frame size; write it as 1280x720")
@@ -123,6 +126,8 @@ def _sizes(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> 
     help="With --compare: the most that B / A may be.",
 )
 @pipeline_options
+@cameras_options
+@configured
 @click.pass_context
 def bench(
     ctx: click.Context,
@@ -139,32 +144,49 @@ def bench(
     compare: tuple[Path, Path] | None,
     fail_above: float | None,
     pipeline: bool,
-    **of_pipeline: Any,
+    counts: list[int] | None,
+    **whole: Any,
 ) -> None:
     """Measure speed and memory of every precision on every platform.
 
     Load, pre-processing, inference and post-processing of a frame, paced and unpaced; processor, power and
     accuracy beside them. What cannot run here is named with the reason; exit code 1 when nothing could.
     """
-    if pipeline:
-        bench_pipeline(ctx, sizes, seconds, (json_path, markdown_path, plot), of_pipeline)
+    if counts:
+        bench_cameras(ctx, sizes, seconds, counts, (json_path, markdown_path), whole)
         return
-    refuse_without_pipeline(ctx)
+    if pipeline:
+        bench_pipeline(ctx, sizes, seconds, (json_path, markdown_path, plot), whole)
+        return
+    _refuse_without_whole(ctx)
     if fail_above is not None and compare is None:
         raise click.UsageError("--fail-above judges a comparison: give --compare A B")
     if compare:
         _refuse_beside_compare(ctx)
         ctx.exit(_compare(*compare, fail_above))
+    _bench_engines(
+        ctx,
+        partial(_measured, runtimes, precisions, nets, sizes, seconds, engines_in(folder)),
+        (json_path, markdown_path, plot),
+    )
+
+
+def _bench_engines(
+    ctx: click.Context,
+    measured: Callable[[], Report],
+    outputs: tuple[Path | None, Path | None, Path | None],
+) -> None:
+    json_path, markdown_path, plot = outputs
     from dms import pictures
     from dms.files import require_folder, write_atomically
     from dms.tools import bench_plot, bench_text
 
-    for path in filter(None, (json_path, markdown_path, plot)):
+    for path in filter(None, outputs):
         require_folder(path)
     if plot:
         pictures.figure(1, 1)  # fails here, before the long work, where matplotlib is missing
     page = bench_text.open_page(markdown_path) if markdown_path else ""
-    report = _measured(runtimes, precisions, nets, sizes, seconds, engines_in(folder))
+    report = measured()
     click.echo(bench_text.text(report))
     if json_path:
         write_atomically(json_path, report.model_dump_json(indent=2) + "\n")
@@ -177,16 +199,20 @@ def bench(
         bench_plot.draw(report, plot)
 
 
+def _refuse_without_whole(ctx: click.Context) -> None:
+    """Options of the whole chain say nothing to the tables of engines."""
+    for option, names in (("--pipeline", OF_PIPELINE), ("--cameras", OF_CAMERAS)):
+        if wrong := given(ctx, names):
+            raise click.UsageError(
+                f"{', '.join(wrong)}: only with {option}, as in `dms bench {option} {wrong[0]} …`"
+            )
+
+
 def _refuse_beside_compare(ctx: click.Context) -> None:
     """A comparison measures nothing: what would measure, or keep a report, was given by mistake."""
-    given = [
-        param.opts[0]
-        for param in ctx.command.params
-        if ctx.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
-        and param.name not in ("compare", "fail_above")
-    ]
-    if given:
-        raise click.UsageError(f"--compare only compares: give {', '.join(given)} to the run that measures")
+    others = [param.name or "" for param in ctx.command.params if param.name not in ("compare", "fail_above")]
+    if wrong := given(ctx, others):
+        raise click.UsageError(f"--compare only compares: give {', '.join(wrong)} to the run that measures")
 
 
 def _measured(

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.core import ParameterSource
 
-from dms.cli.options import configured, load
+from dms.cli.options import given, load
 
 if TYPE_CHECKING:
     from dms.tools.bench_pipeline_records import PipelineReport
 
 F = TypeVar("F", bound=Callable[..., Any])
-ONLY_HERE = ("source", "runs", "peers", "peer_model", "configs", "overrides")
-NOT_HERE = ("runtimes", "precisions", "nets", "folder", "compare", "fail_above")
+OF_PIPELINE = ("source", "runs", "peers", "peer_model", "configs", "overrides")
+"""Options that are for this alone, or for this and --cameras."""
+NOT_HERE = ("decode", "runtimes", "precisions", "nets", "folder", "compare", "fail_above")
 RUNS, RUNS_WITH_PEER = 3, 5
 CLIP_SHARE = 9
 """Unpaced so many times `--seconds` of the clip are played: by default all of the shipped one."""
@@ -43,18 +43,9 @@ def pipeline_options(command: F) -> F:
         ),
         click.option("--source", metavar="FILE", help="With --pipeline: a video file. [default: demo]"),
         click.option("--pipeline", is_flag=True, help="Measure the whole chain of `dms run` instead."),
-        configured,
     ):
         command = option(command)
     return command
-
-
-def refuse_without_pipeline(ctx: click.Context) -> None:
-    """Options of the pipeline say nothing to the tables of engines."""
-    if given := _given(ctx, ONLY_HERE):
-        raise click.UsageError(
-            f"{', '.join(given)}: only with --pipeline, as in `dms bench --pipeline {given[0]} …`"
-        )
 
 
 def bench_pipeline(
@@ -62,14 +53,14 @@ def bench_pipeline(
     sizes: Sequence[tuple[int, int]],
     seconds: float,
     outputs: tuple[Path | None, Path | None, Path | None],
-    given: Mapping[str, Any],
+    options: Mapping[str, Any],
 ) -> None:
     """Measure, print, and write `outputs`: the JSON, the Markdown page and the plot, where asked for."""
     from dms import pictures
     from dms.files import require_folder, with_section, write_atomically
     from dms.tools import bench_pipeline_plot, bench_pipeline_text, bench_text
 
-    _refuse(ctx, given)
+    _refuse(ctx, options)
     json_path, markdown_path, plot = outputs
     for path in filter(None, outputs):
         require_folder(path)
@@ -77,7 +68,7 @@ def bench_pipeline(
         pictures.figure(1, 1)  # fails here, before the long work, where matplotlib is missing
     section = bench_pipeline_text.SECTION
     page = bench_text.open_page(markdown_path, section) if markdown_path else ""
-    report = _measured(sizes, seconds, **given)
+    report = _measured(sizes, seconds, **{name: options[name] for name in OF_PIPELINE})
     click.echo(bench_pipeline_text.text(report))
     if json_path:
         write_atomically(json_path, report.model_dump_json(indent=2) + "\n")
@@ -88,23 +79,14 @@ def bench_pipeline(
         bench_pipeline_plot.draw(report, plot)
 
 
-def _refuse(ctx: click.Context, given: Mapping[str, Any]) -> None:
-    if wrong := _given(ctx, NOT_HERE):
+def _refuse(ctx: click.Context, options: Mapping[str, Any]) -> None:
+    if wrong := given(ctx, NOT_HERE):
         raise click.UsageError(
             f"--pipeline measures what `dms run` runs: leave out {', '.join(wrong)} and choose engines as "
             "there, for instance by --set engines.eyes.backend=openvino"
         )
-    if given["peer_model"] and not given["peers"]:
+    if options["peer_model"] and not options["peers"]:
         raise click.UsageError("--peer-model is for --peers: give both, or neither")
-
-
-def _given(ctx: click.Context, names: Sequence[str]) -> list[str]:
-    """The options among `names` that stand on the command line, as they are written there."""
-    return [
-        param.opts[0]
-        for param in ctx.command.params
-        if param.name in names and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
-    ]
 
 
 def _measured(

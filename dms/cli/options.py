@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from dms.config import Config
@@ -37,6 +38,15 @@ source_option = click.option(
 )
 
 
+def given(ctx: click.Context, names: Sequence[str]) -> list[str]:
+    """The options among `names` that stand on the command line, as they are written there."""
+    return [
+        param.opts[0]
+        for param in ctx.command.params
+        if param.name in names and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
+    ]
+
+
 def load(configs: Sequence[str], overrides: Sequence[str], source: str | None = None) -> Config:
     """The configuration of overlays, `--set` and `--source`, checked."""
     from dms.config.file import load_config
@@ -52,7 +62,7 @@ def start_logging(loaded: Config) -> None:
     """Log to stderr at the configured level."""
     logging.basicConfig(
         level=loaded.sinks.log.level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        format="%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
 

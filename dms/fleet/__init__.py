@@ -24,6 +24,7 @@ from dms.fleet.heart import Heart
 from dms.fleet.sharing import Shared, open_shared
 from dms.service import Notifier, StopSignal
 from dms.sinks import Sink
+from dms.sinks.log import LogSink
 from dms.sources import FrameSource, open_source
 from dms.summary import Summary
 
@@ -73,10 +74,14 @@ def run(config: Config, tell: Callable[[str], None]) -> FleetSummary:
         sources = {name: stack.enter_context(closing(_opened(name, own[name].source))) for name in own}
         shared = stack.enter_context(open_shared(config, tell))
         stack.enter_context(app.demo_broker(config))
+        server = stack.enter_context(app.metrics_server(config))
         fleet = Fleet(own, notifier, stop.is_set)
         for name, source in sources.items():
-            sinks = app.open_sinks(own[name], source, shared.origin, partial(_tell_named, tell, name))
-            fleet.add(name, source, shared, [stack.enter_context(closing(sink)) for sink in sinks])
+            told = partial(_tell_named, tell, name)
+            opened = app.open_sinks(own[name], source, shared.origin, told, server)
+            sinks = [stack.enter_context(closing(sink)) for sink in opened]
+            sinks.append(LogSink(partial(_tell_named, notifier.status, name)))
+            fleet.add(name, source, shared, sinks)
         summary = fleet.judge()
         notifier.stopping()
         return summary

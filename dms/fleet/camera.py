@@ -120,6 +120,8 @@ class Camera:
             self._stop.wait(SIGN_EVERY_S)
             self._renew_source()
         self._interrupted = self._stop.is_set()
+        if (last := self._pipeline.finish()) is not None:
+            self._tell(last)  # a loop that failed has not ended its alerts
         self._source.close()
         for sink in self._sinks:
             sink.close()

@@ -12,8 +12,7 @@ import resource
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -21,146 +20,23 @@ import psutil
 
 from dms.config import Config, SourceConfig
 from dms.config.sinks import SinksConfig
-from dms.errors import EngineError, SourceLost
+from dms.errors import EngineError
 from dms.fleet import Fleet, camera_config
 from dms.fleet.sharing import open_shared
-from dms.records import Frame, Judgement, Luma, Message
+from dms.records import Judgement, Luma, Message
 from dms.service import Notifier
 from dms.sources import FrameSource, open_source
 from dms.tools.bench_apart import Told, apart
+from dms.tools.bench_cameras_records import CamerasReport, Frames, Row, line
+from dms.tools.bench_cameras_source import FPS, LoopedSource
 from dms.tools.bench_frame import Size
 
 COUNTS = (1, 2, 4, 8, 12, 16, 20, 24, 28, 32)
-FPS = 30.0
 WARM_S = 4.0
 """Left out at the start of a count: engines run for the first time, and every camera looks for its face."""
 CLIP_S = 20.0
 """So much of the shipped clip lies decoded in memory; each camera begins at another place of it."""
 LIMIT_S = 60.0
-KEPT_SHARE = 0.01
-"""A count keeps its deadline while at most this share of its frames is not judged within one interval."""
-
-Frames = Literal["memory", "files"]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One count of streams.
-
-    `fps` is judged frames a second of the mean stream. `missed` is the share of frames that were not judged
-    within one interval of their capture, `dropped` the part of them that was never judged. Latencies run from
-    the capture to the sinks. `cpu_percent` and `others_percent` are of the cores this process may run on: itself,
-    and all others, who disturb the figures. `switches` are context switches a judged frame. `rss_mb` is without
-    the clip's pictures.
-    """
-
-    streams: int
-    fps: float
-    missed: float
-    dropped: float
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    cpu_percent: float
-    others_percent: float
-    switches: float
-    rss_mb: float
-
-
-@dataclass(frozen=True, slots=True)
-class CamerasReport:
-    """All counts of one run. `frames` tells where the pictures came from."""
-
-    frames: Frames
-    size: Size
-    seconds: float
-    rows: tuple[Row, ...]
-
-    @property
-    def kept(self) -> int:
-        """The most streams that kept the deadline as all smaller counts did; 0 = not even the first."""
-        held = 0
-        for row in self.rows:
-            if row.missed > KEPT_SHARE:
-                break
-            held = row.streams
-        return held
-
-    def per_stream(self, figure: str) -> float | None:
-        """What one more stream adds to a figure: the slope over the counts that kept the deadline."""
-        rows = [row for row in self.rows if row.streams <= self.kept]
-        if len(rows) < 2:
-            return None
-        counts = [row.streams for row in rows]
-        return float(np.polyfit(counts, [getattr(row, figure) for row in rows], 1)[0])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return {
-            "schema": "dms.bench_cameras/1",
-            **asdict(self),
-            "deadline_ms": 1e3 / FPS,
-            "kept_share": KEPT_SHARE,
-            "streams_in_time": self.kept,
-            "cpu_percent_per_stream": self.per_stream("cpu_percent"),
-            "mb_per_stream": self.per_stream("rss_mb"),
-        }
-
-    def __str__(self) -> str:
-        """The table in Markdown."""
-        head = (
-            "| streams | fps each | missed | dropped | p50 ms | p95 ms | p99 ms | CPU | others | "
-            "switches a frame | MB |",
-            "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
-        )
-        return "\n".join([*head, *map(_line, self.rows), "", _verdict(self)])
-
-
-class LoopedSource:
-    """A live source that plays decoded pictures in turns, `FPS` a second, the newest one to whoever asks.
-
-    Args:
-        pictures: all of them.
-        phase: from 0 to 1: where in the pictures, and where in the interval between two frames, it begins.
-        begin_s: when, on the monotonic clock.
-    """
-
-    live = True
-    fps = FPS
-
-    def __init__(self, pictures: Sequence[Luma], phase: float, begin_s: float) -> None:
-        self.dropped = 0
-        self._pictures = pictures
-        self._first = round(phase * len(pictures))
-        self._begin_s = begin_s + phase / FPS
-        self._next = 0
-
-    def newest(self, timeout_s: float) -> Frame:
-        """The newest frame that has come, or the next one once it comes.
-
-        Raises:
-            SourceLost: it comes later than `timeout_s`.
-        """
-        wait_s = self._captured_s(self._next) - time.monotonic()
-        if wait_s > timeout_s:
-            time.sleep(timeout_s)
-            raise SourceLost("the pictures are not played yet")
-        time.sleep(max(wait_s, 0.0))
-        number = max(self._next, int((time.monotonic() - self._begin_s) * FPS))
-        self.dropped += number - self._next
-        self._next = number + 1
-        picture = self._pictures[(self._first + number) % len(self._pictures)]
-        return Frame(number, self._captured_s(number), picture)
-
-    def now_s(self) -> float:
-        """The machine's monotonic clock."""
-        return time.monotonic()
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def _captured_s(self, number: int) -> float:
-        return self._begin_s + number / FPS
 
 
 class Stopwatch:
@@ -267,7 +143,7 @@ def measure(
     rows = []
     for count in counts:
         row = apart(_count, config, count, seconds, frames, size, limit_s=LIMIT_S + 2 * seconds)
-        told(_line(row))
+        told(line(row))
         rows.append(row)
     return CamerasReport(frames, size, seconds, tuple(rows))
 
@@ -333,19 +209,3 @@ def _row(watches: Sequence[Stopwatch], window: _Window, pictures_bytes: int) -> 
         switches=(end.switches - begin.switches) / len(latencies_ms),
         rss_mb=(psutil.Process().memory_info().rss - pictures_bytes) / 1e6,
     )
-
-
-def _line(row: Row) -> str:
-    return (
-        f"| {row.streams} | {row.fps:.1f} | {row.missed:.2%} | {row.dropped:.2%} | {row.p50_ms:.1f} | "
-        f"{row.p95_ms:.1f} | {row.p99_ms:.1f} | {row.cpu_percent:.0f} % | {row.others_percent:.0f} % | "
-        f"{row.switches:.1f} | {row.rss_mb:.0f} |"
-    )
-
-
-def _verdict(report: CamerasReport) -> str:
-    kept = f"{report.kept} streams kept the deadline of {1e3 / FPS:.0f} ms (at most {KEPT_SHARE:.0%} missed)"
-    cpu, memory = report.per_stream("cpu_percent"), report.per_stream("rss_mb")
-    if cpu is None or memory is None:
-        return kept
-    return f"{kept}; each costs {cpu:.1f} % of the machine and {memory:.1f} MB"

@@ -92,7 +92,7 @@ class _Drive:
     def __init__(
         self, scenario: Scenario, device: Device, rule: str, costs: Costs, config: Config, seed: int
     ) -> None:
-        # The same chance for every rule: what differs is the rule's doing.
+        # The same seed for every rule; the draws part once the rules act differently.
         self._chance = random.Random(f"{seed} {scenario.name}")
         self._scenario, self._device, self._costs = scenario, device, costs
         self._scheduler = Scheduler(config.schedule, 1 / scenario.fps)

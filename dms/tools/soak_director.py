@@ -16,6 +16,8 @@ from dms.tools.soak_witness import Witness
 
 SETTLE_S = 10.0
 """After trouble alerts may still come late for so long: windows fill up again."""
+PEACE_S = 20.0
+"""No fault comes so soon after all has settled: alerts must have their chance."""
 TOLD_WITHIN_S = 15.0
 """A fault not told of by then after its end is taken not to be told at all."""
 
@@ -35,6 +37,8 @@ class Outcome:
     recovered_s: float | None
     healths: int
     """Changes of health that were told of it; a fault that is on and off is told again and again."""
+    raised: int
+    """By how much the level was higher in the end."""
 
     @property
     def passed(self) -> bool:
@@ -57,7 +61,7 @@ class Director:
         calm: tuple[float, float],
         seed: int,
     ) -> None:
-        self._waiting = list(reversed(plan))
+        self._waiting = list(plan)
         self._rig = rig
         self._witness = witness
         self._clock = clock
@@ -69,10 +73,12 @@ class Director:
         self._fault_s = 0.0
         self._ended_s: float | None = None
         self._level_before = self._healths_before = 0
-        self._quiet_s = 0.0
+        self._quiet_s = -PEACE_S
         self.outcomes: list[Outcome] = []
         self.disturbed: list[tuple[float, float]] = []
         """When alerts were not to be expected as scripted."""
+        self.at_top: list[tuple[float, float]] = []
+        """When the level was the highest, which leaves out a part of them."""
         self.unforeseen: Counter[str] = Counter()
         """Signs of trouble that no fault accounts for."""
         self._peace_troubles: frozenset[str] = frozenset()
@@ -100,22 +106,31 @@ class Director:
         self._injected.close()
 
     def _begin_next(self, now_s: float) -> None:
-        if not self._waiting or now_s - self._begun_s < self._waiting[-1].begin_s:
+        """Begin the first fault that is due and can be told apart from what is going on."""
+        if now_s < self._quiet_s + PEACE_S or self._witness.troubles:
             return
-        kind, level = self._waiting[-1].kind, self._witness.level
-        if self._witness.troubles or self._witness.shows(kind.signs) or level == TOP or not self._fits(now_s):
-            return
-        self._level_before, self._healths_before = level, self._witness.healths
-        self._fault, self._fault_s, self._ended_s = self._waiting.pop(), now_s, None
-        self._clock.in_real_time = kind.real_time
-        self._witness.forget()
-        self._injected.enter_context(kind.inject(self._rig, self._chance))
+        due = [fault for fault in self._waiting if now_s - self._begun_s >= fault.begin_s]
+        fault = next((fault for fault in due if self._can_begin(fault, now_s)), None)
+        if fault is not None:
+            self._waiting.remove(fault)
+            self._begin(fault, now_s)
 
-    def _fits(self, now_s: float) -> bool:
-        """Whether the recording leaves the fault alone."""
-        fault = self._waiting[-1]
+    def _can_begin(self, fault: Fault, now_s: float) -> bool:
+        kind, level = fault.kind, self._witness.level
         begin_s, end_s = self._calm
-        return not fault.kind.calm or begin_s <= self._rig.source.lap_s(now_s) <= end_s - fault.length_s
+        in_calm = begin_s <= self._rig.source.lap_s(now_s) <= end_s - fault.length_s
+        # From level 0 heat, brakes and stalls must be answered; at the top some engines do not run.
+        told_apart = (
+            level == 0 if LEVEL in kind.signs else level < TOP and not self._witness.shows(kind.signs)
+        )
+        return told_apart and (in_calm or not kind.calm)
+
+    def _begin(self, fault: Fault, now_s: float) -> None:
+        self._fault, self._fault_s, self._ended_s = fault, now_s, None
+        self._level_before, self._healths_before = self._witness.level, self._witness.healths
+        self._clock.in_real_time = fault.kind.real_time
+        self._witness.forget()
+        self._injected.enter_context(fault.kind.inject(self._rig, self._chance))
 
     def _end(self, now_s: float) -> None:
         self._injected.close()
@@ -139,6 +154,7 @@ class Director:
                 told[1] if told else "",
                 now_s - ended_s if over else None,
                 self._witness.healths - self._healths_before,
+                max(0, self._witness.level - self._level_before),
             )
         )
         self._fault = None
@@ -153,9 +169,13 @@ class Director:
     def _note_disturbance(self, now_s: float) -> None:
         """With a raised level alone alerts must come all the same, but for what the top level leaves out."""
         on = self._fault is not None and (self._ended_s is None or self._fault.kind.signs != (LEVEL,))
-        if not (on or self._witness.troubles or self._witness.is_blind):
-            return
-        if self.disturbed and now_s <= self.disturbed[-1][1]:
-            self.disturbed[-1] = (self.disturbed[-1][0], now_s + SETTLE_S)
-        else:
-            self.disturbed.append((now_s, now_s + SETTLE_S))
+        if on or self._witness.troubles:
+            _prolong(self.disturbed, now_s)
+        if self._witness.level == TOP:
+            _prolong(self.at_top, now_s)
+
+
+def _prolong(spans: list[tuple[float, float]], now_s: float) -> None:
+    """Have the last span, or a new one, last until everything has settled."""
+    begin_s = spans.pop()[0] if spans and now_s <= spans[-1][1] else now_s
+    spans.append((begin_s, now_s + SETTLE_S))

@@ -108,7 +108,7 @@ class Drive:
             held_before=self._held[0] if self._held else None,
             held_after=self._held[-1] if len(self._held) > 1 else None,
             left_over=left_over,
-            planned_faults=len(self.plan),
+            plan=self.plan,
             outcomes=self.director.outcomes,
             tally=self._tally,
             unforeseen=self.director.unforeseen,
@@ -118,7 +118,9 @@ class Drive:
 
     def _end_lap(self) -> None:
         begun_s = self.rig.source.begun_s + self._laps * self._recording.length_s
-        tally_lap(self._tally, self._recording, begun_s, tuple(self._witness.recent), self.director.disturbed)
+        heard = tuple(self._witness.recent)
+        director = self.director
+        tally_lap(self._tally, self._recording, begun_s, heard, director.disturbed, director.at_top)
         self._laps += 1
         if self.director.fault is None:
             os.truncate(self.rig.lines, 0)  # as logrotate's copytruncate does: hours of lines fill a disk

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,10 @@ LEAD_S = 5.0
 CUMULATED = ("fatigue.drowsy",)
 """Alerts over minutes: whether they come hangs on the laps before. They are counted, not asked for."""
 
+NOT_AT_TOP = ("distraction.phone",)
+"""What the top level of the controller does not see (`control.levels`)."""
+Spans = Sequence[tuple[float, float]]
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
@@ -35,19 +38,17 @@ class Recording:
 
 @dataclass(slots=True)
 class Tally:
-    """Alerts by type: asked for, come, come though nothing called for them."""
+    """Alerts by type: asked for, and come."""
 
     expected: Counter[str] = field(default_factory=Counter)
     came: Counter[str] = field(default_factory=Counter)
     unforeseen: Counter[str] = field(default_factory=Counter)
+    """What came though nothing called for it, and when."""
     cumulated: Counter[str] = field(default_factory=Counter)
     disturbed: int = 0
     """Alerts not asked for, because a fault was in the way."""
-    missed: list[str] = field(default_factory=list)
-    """The first of those that did not come, as sentences."""
-
-
-MISSES_TOLD = 20
+    missed: Counter[str] = field(default_factory=Counter)
+    """What did not come, and when it was due."""
 
 
 def hear(config: Config) -> Recording:
@@ -92,7 +93,8 @@ def tally_lap(
     recording: Recording,
     begun_s: float,
     heard: Sequence[Heard],
-    disturbed: Sequence[tuple[float, float]],
+    disturbed: Spans,
+    at_top: Spans = (),
 ) -> None:
     """Compare one lap, begun at `begun_s`, with the recording.
 
@@ -102,6 +104,7 @@ def tally_lap(
         begun_s: of the lap, driving time.
         heard: alerts of late, those of this lap among them.
         disturbed: from and to, in order.
+        at_top: the same, when the level was the highest.
     """
     left = [alert for alert in heard if begun_s <= alert.detected_s < begun_s + recording.length_s]
     for alert in recording.alerts:
@@ -109,21 +112,21 @@ def tally_lap(
         match = next((h for h in left if h.type == alert.type and abs(h.detected_s - due_s) <= SLACK_S), None)
         if match is not None:
             left.remove(match)
-        if _overlaps(disturbed, due_s - LEAD_S, due_s + SLACK_S):
+        in_the_way = [*disturbed, *at_top] if alert.type in NOT_AT_TOP else disturbed
+        if _overlaps(in_the_way, due_s - LEAD_S, due_s + SLACK_S):
             tally.disturbed += 1
             continue
         tally.expected[alert.type] += 1
         if match is not None:
             tally.came[alert.type] += 1
-        elif len(tally.missed) < MISSES_TOLD:
-            tally.missed.append(f"{alert.type} due at second {alert.detected_s:.1f} of the lap")
+        else:
+            tally.missed[f"{alert.type} due at second {alert.detected_s:.0f} of the lap"] += 1
     for extra in left:
         if extra.type in CUMULATED:
             tally.cumulated[extra.type] += 1
-        elif not _overlaps(disturbed, extra.detected_s - LEAD_S, extra.detected_s):
-            tally.unforeseen[extra.type] += 1
+        elif not _overlaps(disturbed, extra.detected_s - 2 * LEAD_S, extra.detected_s):
+            tally.unforeseen[f"{extra.type} at second {extra.detected_s - begun_s:.0f} of a lap"] += 1
 
 
-def _overlaps(spans: Sequence[tuple[float, float]], begin_s: float, end_s: float) -> bool:
-    place = bisect_right(spans, end_s, key=lambda span: span[0])
-    return place > 0 and spans[place - 1][1] >= begin_s
+def _overlaps(spans: Spans, begin_s: float, end_s: float) -> bool:
+    return any(begin <= end_s and begin_s <= end for begin, end in spans)

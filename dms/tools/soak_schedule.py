@@ -52,15 +52,18 @@ class Fault:
 def schedule(
     kinds: Sequence[Kind], seed: int, driving_s: float, first_s: float = FIRST_S
 ) -> tuple[Fault, ...]:
-    """Faults for so much driving: all kinds in a drawn order, then all again, each with time to settle."""
+    """Faults for so much driving: all kinds in a drawn order, then all again, as long as they may settle.
+
+    One that comes when the last is not over yet waits for it, so that each stands alone.
+    """
     chance = random.Random(seed)
     faults: list[Fault] = []
-    now_s = first_s
-    while kinds:
+    now_s, before = first_s, -1
+    while before < len(faults):
+        before = len(faults)
         for kind in chance.sample(kinds, len(kinds)):
             length_s = round(chance.uniform(*kind.length_s), 1)
-            if now_s + length_s + kind.settles_s > driving_s:
-                return tuple(faults)
-            faults.append(Fault(kind, round(now_s, 1), length_s))
-            now_s += length_s + kind.pause_s + chance.uniform(*GAP_S)
-    return ()
+            if now_s + length_s + kind.settles_s <= driving_s:
+                faults.append(Fault(kind, round(now_s, 1), length_s))
+                now_s += length_s + kind.pause_s + chance.uniform(*GAP_S)
+    return tuple(faults)

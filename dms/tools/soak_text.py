@@ -14,7 +14,9 @@ from dms.tools.soak_schedule import Fault
 from dms.tools.soak_verdict import Check, Run, checks
 
 SCHEMA = "dms.soak/1"
-HEAD = f"{'fault':<16}{'came':>5}{'told':>6}{'after s':>15}{'over':>6}{'after s':>15}  first told as"
+HEAD = (
+    f"{'fault':<16}{'came':>5}{'told':>6}{'after s':>15}{'over':>6}{'after s':>15}{'level':>7}  first told as"
+)
 
 
 def plan_lines(plan: Sequence[Fault]) -> Iterator[str]:
@@ -41,14 +43,16 @@ def report_lines(run: Run) -> Iterator[str]:
 
 
 def table(outcomes: Iterable[Outcome]) -> Iterator[str]:
-    """One line a kind of fault: how many came, were told and recovered from, median and longest time."""
+    """One line a kind of fault: how many came, were told, are over, after how long, and the level then."""
     for name, group in by_kind(outcomes):
         told = [outcome.told_s for outcome in group if outcome.told_s is not None]
         over = [outcome.recovered_s for outcome in group if outcome.recovered_s is not None]
         signs = ", ".join(sorted({outcome.sign for outcome in group if outcome.sign}))
         needed = f"{len(told)}" if group[0].fault.kind.signs else "-"
         came = f"{name:<16}{len(group):>5}"
-        yield f"{came}{needed:>6}{spread(told):>15}{len(over):>6}{spread(over):>15}  {signs}"
+        times = f"{needed:>6}{spread(told):>15}{len(over):>6}{spread(over):>15}"
+        raised = max(outcome.raised for outcome in group)
+        yield f"{came}{times}{f'+{raised}' if raised else '':>7}  {signs}"
 
 
 def by_kind(outcomes: Iterable[Outcome]) -> Iterator[tuple[str, list[Outcome]]]:
@@ -79,7 +83,8 @@ def as_values(run: Run, found: Sequence[Check]) -> dict[str, Any]:
         "wall_s": run.wall_s,
         "faults": [_outcome(outcome) for outcome in run.outcomes],
         "alerts": {
-            name: getattr(run.tally, name) for name in ("expected", "came", "unforeseen", "cumulated")
+            name: getattr(run.tally, name)
+            for name in ("expected", "came", "missed", "unforeseen", "cumulated")
         },
         "held": run.held_after._asdict() if run.held_after else None,
         "samples": [asdict(sample) for sample in run.samples],
@@ -99,4 +104,5 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "sign": outcome.sign,
         "recovered_s": outcome.recovered_s,
         "healths": outcome.healths,
+        "raised": outcome.raised,
     }

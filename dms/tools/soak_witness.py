@@ -6,10 +6,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from dms.control.levels import TOP
 from dms.records import Control, Health, Judgement, Message, Phase, Vitals
 from dms.tools.soak_schedule import LEVEL
 
+REDUCED = "health:reduced"
 ALERTS_KEPT = 200
 """More than two laps raise; older ones were compared already."""
 
@@ -66,13 +66,8 @@ class Witness:
 
     @property
     def troubles(self) -> frozenset[str]:
-        """Causes of the health now, as signs."""
-        return self._health
-
-    @property
-    def is_blind(self) -> bool:
-        """Whether the level switches off what a part of the alerts needs."""
-        return self.level >= TOP
+        """Causes of the health now, as signs; but for the one that only tells of the top level."""
+        return self._health - {REDUCED}
 
     def forget(self) -> None:
         """What is told from now on counts as new."""

@@ -105,5 +105,7 @@ def test_a_paced_run_tells_its_level_from_the_start(tmp_path: Path) -> None:
 def test_without_control_there_is_none(
     source: dict[str, object], control: dict[str, object], tmp_path: Path
 ) -> None:
-    assert not any("level" in line for line in told_by_run(tmp_path, source, control=control))
+    levels = [line for line in told_by_run(tmp_path, source, control=control) if "level" in line]
+    assert len(levels) == 1
+    assert "fixed: The level is not controlled in this run." in levels[0]
     assert "sensors" not in {thread.name for thread in threading.enumerate()}

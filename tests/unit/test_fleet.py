@@ -270,12 +270,12 @@ def test_a_camera_has_its_own_vehicle_and_file() -> None:
 
 def test_a_vehicle_too_long_for_a_topic_fails_at_start() -> None:
     config = Config.model_validate({"cameras": {"front": {}}, "sinks": {"mqtt": {"vehicle": "v" * 64}}})
-    with pytest.raises(ConfigError, match="shorten sinks.mqtt.vehicle"):
+    with pytest.raises(ConfigError, match=r"shorten sinks\.mqtt\.vehicle"):
         camera_config(config, "front")
 
 
 def test_a_missing_file_names_its_camera() -> None:
-    with pytest.raises(InputError, match="cameras: rear: source 'missing.mp4'"):
+    with pytest.raises(InputError, match=r"cameras: rear: source 'missing\.mp4'"):
         run(config_for("rear", uri="missing.mp4"), print)
 
 

@@ -128,7 +128,7 @@ def test_heat_beyond_the_ladder_is_not_held_against_the_controller():
 
 
 def test_figures_by_hand():
-    assert most_within([0.0, 1.0, 59.0, 60.5, 62.0], 60.0) == 4
+    assert most_within([0.0, 1.0, 59.0, 60.5, 62.0], 60.0) == 3
     assert most_within([], 60.0) == 0
     down, up = Change(10.0, 0, 1, "", ""), Change(40.0, 1, 0, "", "")
     assert returns_s([down, up]) == [40.0]
