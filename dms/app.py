@@ -21,7 +21,6 @@ from dms.control.levels import Level
 from dms.control.policy import Policy
 from dms.control.reader import SensorReader
 from dms.control.sensors import Sensors
-from dms.demo_broker import DemoBroker
 from dms.engines.contract import CONTRACTS
 from dms.engines.opening import Opened, cache_of, open_cheapest, open_engine
 from dms.loop import Loop, Observer
@@ -32,7 +31,6 @@ from dms.service import Notifier, StopSignal
 from dms.sinks import Sink
 from dms.sinks.jsonl import JsonlSink
 from dms.sinks.log import LogSink
-from dms.sinks.mqtt import MqttSink
 from dms.sinks.payload import Origin
 from dms.sources import FrameSource, open_source
 from dms.stages import Stage
@@ -275,6 +273,8 @@ def open_sinks(
     if config.sinks.jsonl.path:
         yield JsonlSink(Path(config.sinks.jsonl.path), epoch_offset, append=True)
     if config.sinks.mqtt.enabled:
+        from dms.sinks.mqtt import MqttSink  # as below: a part of the time to the first frame
+
         yield MqttSink(config.sinks.mqtt, origin, epoch_offset, age_of)
 
 
@@ -306,7 +306,12 @@ def _epoch_offset() -> float:
 def demo_broker(config: Config) -> Iterator[None]:
     """A broker inside this process, where one is asked for and none is there."""
     mqtt = config.sinks.mqtt
-    broker = DemoBroker.start_if_none(mqtt) if mqtt.enabled and mqtt.demo_broker else None
+    if not (mqtt.enabled and mqtt.demo_broker):
+        yield
+        return
+    from dms.demo_broker import DemoBroker
+
+    broker = DemoBroker.start_if_none(mqtt)
     with closing(broker) if broker is not None else nullcontext():
         yield
 

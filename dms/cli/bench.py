@@ -17,7 +17,7 @@ from dms.cli.options import configured, given
 from dms.engines.contract import CONTRACTS
 
 if TYPE_CHECKING:
-    from dms.tools.bench_records import Report
+    from dms.tools.bench.records import Report
 
 PATH = click.Path(path_type=Path, dir_okay=False)
 FAILED = 1
@@ -179,7 +179,8 @@ def _bench_engines(
     json_path, markdown_path, plot = outputs
     from dms import pictures
     from dms.files import require_folder, write_atomically
-    from dms.tools import bench_plot, bench_text
+    from dms.tools.bench import plot as bench_plot
+    from dms.tools.bench import text as bench_text
 
     for path in filter(None, outputs):
         require_folder(path)
@@ -243,8 +244,8 @@ def _measured(
 
 
 def _compare(before: Path, after: Path, fail_above: float | None) -> int:
-    from dms.tools.bench_compare import compare, text
-    from dms.tools.bench_records import load_report
+    from dms.tools.bench.compare import compare, text
+    from dms.tools.bench.records import load_report
 
     one, other = load_report(before), load_report(after)
     compared = compare(one, other)

@@ -59,8 +59,8 @@ def bench_cameras(
 ) -> None:
     """Measure each count, print the table, and write JSON and Markdown where asked for."""
     from dms.files import require_folder, with_section, write_atomically
+    from dms.tools.bench.text import open_page
     from dms.tools.bench_cameras import measure
-    from dms.tools.bench_text import open_page
 
     if wrong := given(ctx, NOT_HERE):
         raise click.UsageError(f"--cameras measures whole streams: leave out {', '.join(wrong)}")

@@ -12,7 +12,7 @@ import click
 from dms.cli.options import given, load
 
 if TYPE_CHECKING:
-    from dms.tools.bench_pipeline_records import PipelineReport
+    from dms.tools.bench_pipeline.records import PipelineReport
 
 F = TypeVar("F", bound=Callable[..., Any])
 OF_PIPELINE = ("source", "runs", "peers", "peer_model", "configs", "overrides")
@@ -58,7 +58,9 @@ def bench_pipeline(
     """Measure, print, and write `outputs`: the JSON, the Markdown page and the plot, where asked for."""
     from dms import pictures
     from dms.files import require_folder, with_section, write_atomically
-    from dms.tools import bench_pipeline_plot, bench_pipeline_text, bench_text
+    from dms.tools.bench import text as bench_text
+    from dms.tools.bench_pipeline import plot as bench_pipeline_plot
+    from dms.tools.bench_pipeline import text as bench_pipeline_text
 
     _refuse(ctx, options)
     json_path, markdown_path, plot = outputs
@@ -100,9 +102,9 @@ def _measured(
     overrides: Sequence[str],
 ) -> PipelineReport:
     from dms.control.sensors import Sensors
-    from dms.tools.bench_peers import checked_peer
     from dms.tools.bench_pipeline import AskedPipeline, PipelineBench
-    from dms.tools.bench_pipeline_clip import check_recording
+    from dms.tools.bench_pipeline.clip import check_recording
+    from dms.tools.bench_pipeline.peers import checked_peer
 
     config = load(configs, overrides)
     check_recording(source or "demo")

@@ -56,10 +56,11 @@ def simulate(
     and the rule "load above 0.7 means INT8". Exit code 1 when the controller fails one of its checks.
     """
     from dms.files import require_folder, write_atomically
-    from dms.tools import control_plots, control_text
-    from dms.tools.control_costs import MEASURED, load_costs
-    from dms.tools.control_figures import prove
-    from dms.tools.control_scenarios import find
+    from dms.tools.control import plots as control_plots
+    from dms.tools.control import text as control_text
+    from dms.tools.control.costs import MEASURED, load_costs
+    from dms.tools.control.figures import prove
+    from dms.tools.control.scenarios import find
 
     scenarios = find(names)
     for path in filter(None, (json_path, plots / "x" if plots else None)):
@@ -95,8 +96,8 @@ def levels(
     The real pipeline judges the clip at every level in turns; the ratio to level 0 is of processor time.
     """
     from dms.files import require_folder, write_atomically
-    from dms.tools.control_clip import stretch, with_precision
-    from dms.tools.control_levels import lines, measure
+    from dms.tools.control.clip import stretch, with_precision
+    from dms.tools.control.levels import lines, measure
 
     if json_path:
         require_folder(json_path)
@@ -136,8 +137,8 @@ def stress(
     the processors. Level 0 for good against the controller, each block from a cold start.
     """
     from dms.files import require_folder, write_atomically
-    from dms.tools import control_stress
-    from dms.tools.control_clip import at_rate, stretch, with_precision
+    from dms.tools.control import stress as control_stress
+    from dms.tools.control.clip import at_rate, stretch, with_precision
 
     for path in filter(None, (json_path, plot)):
         require_folder(path)
@@ -152,7 +153,7 @@ def stress(
     if json_path:
         write_atomically(json_path, to_json([control_stress.as_values(block) for block in blocks]))
     if plot:
-        from dms.tools.control_stress_plot import draw
+        from dms.tools.control.stress_plot import draw
 
         title = (
             f"{precision} at {fps:g} frames a second beside {count} busy processes, {os.cpu_count()} cores"

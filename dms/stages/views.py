@@ -8,14 +8,12 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from dms.backends import Arrays, Backend
 from dms.backends.checked import check_numbers
-from dms.backends.cuda.chain import FrameChain
-from dms.backends.cuda.crops import Cut
 from dms.backends.device import DeviceEngine
 from dms.control.costs import level_costs
 from dms.engines.contract import CONTRACTS
@@ -23,8 +21,11 @@ from dms.engines.opening import Opened
 from dms.errors import EngineError
 from dms.records import Frame, FrameState, Luma, Observation
 from dms.resources import cache_folder
-from dms.stages.cuts import as_cut
 from dms.stages.tensors import Crop, Letterbox, cut, eyes_crop, fitted, landmark_box, letterbox
+
+if TYPE_CHECKING:
+    from dms.backends.cuda.chain import FrameChain
+    from dms.backends.cuda.crops import Cut
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,8 @@ class DeviceView:
         if self._net == "face" and previous is not None and "eyes" in self._chain.nets:
             places["eyes"] = eyes_crop(landmark_box(previous.landmarks))
         followers = FOLLOWERS & state.due & self._chain.nets if "eyes" in places else frozenset()
+        from dms.stages.cuts import as_cut  # the parts of the GPU are loaded where there is one
+
         cuts = {net: as_cut(place, CONTRACTS[net].width) for net, place in places.items()}
         try:
             results = self._ask(state, cuts, followers)
@@ -144,6 +147,8 @@ def open_views(
 
 
 def _prepared(engines: Mapping[str, DeviceEngine], cache: Path, shape: tuple[int, int] | None) -> FrameChain:
+    from dms.backends.cuda.chain import FrameChain
+
     with ExitStack() as stack:
         chain = stack.enter_context(closing(FrameChain(engines, cache)))
         if shape is not None:

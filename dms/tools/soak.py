@@ -48,9 +48,14 @@ SENSORS_PATIENCE_S = 1.0
 SCRAPE_TIMEOUT_S = 2.0
 
 
-def plan_of(order: Order, *, can_freeze: bool) -> tuple[Fault, ...]:
-    """The faults of an order."""
-    kinds = [kind for kind in order.kinds if can_freeze or not kind.freezes]
+def plan_of(order: Order, recording: Recording, *, can_freeze: bool) -> tuple[Fault, ...]:
+    """The faults of an order, of the kinds that this recording and this broker have room for."""
+    begin_s, end_s = recording.calm
+    kinds = [
+        kind
+        for kind in order.kinds
+        if (can_freeze or not kind.freezes) and (not kind.calm or kind.length_s[1] <= end_s - begin_s)
+    ]
     return schedule(kinds, order.seed, order.driving_s, order.first_fault_s)
 
 
@@ -122,7 +127,7 @@ def _open_drive(
         sinks = [stack.enter_context(closing(s)) for s in app.open_sinks(config, source, origin, _silent)]
         sinks += stack.enter_context(_open_prometheus(drive))
         drive.sinks = [*sinks, witness]
-        drive.plan = plan_of(order, can_freeze=broker.can_freeze)
+        drive.plan = plan_of(order, recording, can_freeze=broker.can_freeze)
         drive.rig = Rig(source, faulty, tree, broker, folder / "frames.jsonl")
         drive.director = Director(drive.plan, drive.rig, witness, clock, recording.calm, order.seed)
         stack.callback(drive.director.close)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SETTLED, DISTURBED, LIMIT = "#1b6ca8", "#c9b8a8", "#c1553b"
+ROOM = 1.2
+"""The axis of the memory begins at 0: what looks steep on a cut axis is mostly nothing."""
 GOOD, BAD = "#4b8b3b", "#c1553b"
 
 
@@ -61,7 +63,7 @@ def _memory(panel: Axes, run: Run) -> None:
         half = growth_mb_per_h(samples) * (end - begin) / 2
         panel.plot([begin, end], [middle - half, middle + half], color=LIMIT, lw=1.5, label=label)
     panel.set_ylabel("resident memory, MB")
-    panel.set_ylim(bottom=0)
+    panel.set_ylim(0, ROOM * max(sample.rss_mb for sample in run.samples))
     panel.legend(loc="lower right", ncols=3, frameon=False)
 
 

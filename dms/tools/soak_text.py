@@ -81,6 +81,10 @@ def as_values(run: Run, found: Sequence[Check]) -> dict[str, Any]:
         "planned_s": run.planned_s,
         "driven_s": run.driven_s,
         "wall_s": run.wall_s,
+        "plan": [
+            {"kind": fault.kind.name, "begin_s": fault.begin_s, "length_s": fault.length_s}
+            for fault in run.plan
+        ],
         "faults": [_outcome(outcome) for outcome in run.outcomes],
         "alerts": {
             name: getattr(run.tally, name)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from dms import pictures
 from dms.cli import main
 from dms.engines.manifest import PRECISIONS
-from dms.tools import bench_plot
+from dms.tools.bench import plot as bench_plot
 from tests.unit.tools import bench_reports as made
 
 NOTHING = ("--backend", "litert", "--precision", "fp16")

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from dms.cli import main
-from dms.tools import bench_peers
+from dms.tools.bench_pipeline import peers as bench_peers
 
 
 def dms(*arguments):

@@ -27,6 +27,15 @@ def test_a_report_that_could_not_be_written_is_found_out_at_start(tmp_path):
     assert "none is no folder" in str(result.exception)
 
 
+def test_one_that_was_cut_off_tells_so_and_fails(tmp_path):
+    picture = tmp_path / "soak.png"
+    result = CliRunner().invoke(soak, ["--hours", "0.1", "--minutes", "0.05", "--plot", str(picture)])
+    assert result.exit_code == 1
+    assert "stopped before the end: 0.10 h were planned" in result.stdout
+    assert "FAIL  faults" in result.stdout
+    assert picture.is_file()
+
+
 def test_ctrl_c_ends_it_with_a_report_of_what_was_driven(tmp_path):
     report = tmp_path / "soak.json"
     command = [sys.executable, "-c", "from dms.cli.soak import soak; soak()", "--json", str(report)]

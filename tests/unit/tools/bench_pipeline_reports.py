@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dms.tools.bench_pipeline_play import Taken
-from dms.tools.bench_pipeline_records import (
+from dms.tools.bench.records import Device
+from dms.tools.bench_pipeline.play import Taken
+from dms.tools.bench_pipeline.records import (
     ClipNote,
     PipelineReport,
     PipelineRun,
@@ -14,7 +15,6 @@ from dms.tools.bench_pipeline_records import (
     Stream,
     Turn,
 )
-from dms.tools.bench_records import Device
 from tests.unit.tools.bench_reports import environment
 
 

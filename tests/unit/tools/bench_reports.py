@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dms.tools.bench_records import (
+from dms.tools.bench.records import (
     Device,
     Environment,
     Figures,

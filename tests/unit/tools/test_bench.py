@@ -14,11 +14,12 @@ from dms.engines.manifest import EngineFile, load_manifest
 from dms.engines.opening import Opened
 from dms.errors import EngineError, InputError
 from dms.resources import engines_folder
-from dms.tools import bench, bench_row
+from dms.tools import bench
 from dms.tools.bench import Asked, Bench
-from dms.tools.bench_frame import STAGES, states_before
-from dms.tools.bench_records import Device, Report
-from dms.tools.bench_watch import DeviceWatch
+from dms.tools.bench import row as bench_row
+from dms.tools.bench.frame import STAGES, states_before
+from dms.tools.bench.records import Device, Report
+from dms.tools.bench.watch import DeviceWatch
 from tests.unit.backends.cuda import twin as twins
 from tests.unit.backends.cuda.engines import array_at
 from tests.unit.backends.cuda.host_cuda import HostCuda

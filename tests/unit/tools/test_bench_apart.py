@@ -3,7 +3,7 @@ import os
 import pytest
 
 from dms.errors import EngineError
-from dms.tools.bench_apart import apart
+from dms.tools.bench.apart import apart
 from tests.unit.tools import bench_works
 
 

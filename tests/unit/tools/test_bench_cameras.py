@@ -12,8 +12,8 @@ import pytest
 from dms.config import Config
 from dms.errors import SourceLost
 from dms.tools.bench_cameras import measure
-from dms.tools.bench_cameras_records import CamerasReport, Row
-from dms.tools.bench_cameras_source import FPS, LoopedSource
+from dms.tools.bench_cameras.records import CamerasReport, Row
+from dms.tools.bench_cameras.source import FPS, LoopedSource
 
 PICTURES = [np.full((4, 4), value, np.uint8) for value in range(10)]
 ROW = Row(1, 30.0, 0.0, 0.0, 2.0, 3.0, 4.0, 5.0, 1.0, 2.0, 100.0)

@@ -1,6 +1,6 @@
 import pytest
 
-from dms.tools.bench_compare import compare, text
+from dms.tools.bench.compare import compare, text
 from tests.unit.tools import bench_reports as made
 
 

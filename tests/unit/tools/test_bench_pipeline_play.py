@@ -9,10 +9,10 @@ import pytest
 
 from dms.backends import TensorSpec
 from dms.errors import EngineError, EngineUnavailable, InputError
-from dms.tools.bench_pipeline_clip import Clip, Player, check_recording, decode
-from dms.tools.bench_pipeline_play import Block, Meter, Parts, Stopwatch
-from dms.tools.bench_pipeline_stream import watch_stream
-from dms.tools.bench_worker import Worker
+from dms.tools.bench_pipeline.clip import Clip, Player, check_recording, decode
+from dms.tools.bench_pipeline.play import Block, Meter, Parts, Stopwatch
+from dms.tools.bench_pipeline.stream import watch_stream
+from dms.tools.bench_pipeline.worker import Worker
 
 
 @pytest.fixture

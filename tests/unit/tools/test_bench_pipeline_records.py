@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dms.tools.bench_pipeline_records import Middle, PipelineReport, Played, Times
-from dms.tools.bench_pipeline_targets import ratios, verdicts
+from dms.tools.bench_pipeline.records import Middle, PipelineReport, Played, Times
+from dms.tools.bench_pipeline.targets import ratios, verdicts
 from tests.unit.tools import bench_pipeline_reports as made
 
 

@@ -1,7 +1,7 @@
 """The pipeline's benchmark as a reader sees it."""
 
-from dms.tools import bench_pipeline_plot
-from dms.tools.bench_pipeline_text import markdown, tables, text
+from dms.tools.bench_pipeline import plot as bench_pipeline_plot
+from dms.tools.bench_pipeline.text import markdown, tables, text
 from tests.unit.tools import bench_pipeline_reports as made
 
 

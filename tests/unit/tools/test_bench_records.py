@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dms.errors import InputError
-from dms.tools.bench_records import Spread, Stages, load_report
+from dms.tools.bench.records import Spread, Stages, load_report
 from tests.unit.tools import bench_reports as made
 
 

@@ -3,7 +3,8 @@ import re
 import pytest
 
 from dms.errors import InputError
-from dms.tools import bench_plot, bench_text
+from dms.tools.bench import plot as bench_plot
+from dms.tools.bench import text as bench_text
 from tests.unit.tools import bench_reports as made
 
 

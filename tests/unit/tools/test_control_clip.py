@@ -7,7 +7,7 @@ import pytest
 
 from dms.config import Config
 from dms.errors import InputError, SourceLost
-from dms.tools.control_clip import ClipCamera, at_rate, stretch, with_precision
+from dms.tools.control.clip import ClipCamera, at_rate, stretch, with_precision
 
 IMAGES = [np.full((4, 4), value, np.uint8) for value in range(3)]
 

@@ -8,13 +8,13 @@ import pytest
 from dms.config import Config
 from dms.control.levels import LEVELS
 from dms.errors import InputError
-from dms.tools.control_costs import BEST, CHEAPEST, MEASURED, STAGES, load_costs
-from dms.tools.control_figures import most_within, outcome, returns_s, sum_up
-from dms.tools.control_rules import Change
-from dms.tools.control_scenarios import SCENARIOS, Scenario, course_at, find, jump, within
-from dms.tools.control_simulation import CONTROLLED, FIXED, NAIVE, RULES, TOP, simulate
-from dms.tools.control_text import HEAD, as_values, table, verdicts
-from dms.tools.plant_devices import DEVICES
+from dms.tools.control.costs import BEST, CHEAPEST, MEASURED, STAGES, load_costs
+from dms.tools.control.figures import most_within, outcome, returns_s, sum_up
+from dms.tools.control.plant_devices import DEVICES
+from dms.tools.control.rules import Change
+from dms.tools.control.scenarios import SCENARIOS, Scenario, course_at, find, jump, within
+from dms.tools.control.simulation import CONTROLLED, FIXED, NAIVE, RULES, TOP, simulate
+from dms.tools.control.text import HEAD, as_values, table, verdicts
 
 COOL = Scenario("cool", "A cool drive", "pi-fanless", 2.0, ((0, 20),), 40.0)
 CROWDED = replace(COOL, name="crowded", tasks=((0, 11),), cool_again=False)

@@ -7,10 +7,10 @@ import pytest
 
 from dms.config import Config
 from dms.control.levels import LEVELS
-from dms.tools.control_clip import at_rate, stretch
-from dms.tools.control_costs import BEST, STAGES
-from dms.tools.control_levels import lines, measure
-from dms.tools.control_stress import (
+from dms.tools.control.clip import at_rate, stretch
+from dms.tools.control.costs import BEST, STAGES
+from dms.tools.control.levels import lines, measure
+from dms.tools.control.stress import (
     CONTROLLED,
     FIXED,
     Seen,

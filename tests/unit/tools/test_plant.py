@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from dms.tools.plant import COOLING_DEVICE, ZONE, Plant, Surroundings, Thermometer
-from dms.tools.plant_devices import DEVICES
+from dms.tools.control.plant import COOLING_DEVICE, ZONE, Plant, Surroundings, Thermometer
+from dms.tools.control.plant_devices import DEVICES
 
 STEP_S = 0.1
 PI = DEVICES["pi-fanless"]
