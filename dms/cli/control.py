@@ -40,7 +40,7 @@ def control() -> None:
     "--costs", "costs_path", type=PATH, help="Report of `dms control levels --json`, for stage times."
 )
 @json_option
-@click.option("--plots", type=FOLDER, help="Draw each drive into this folder, as control-NAME.png.")
+@click.option("--plots", type=FOLDER, help="Draw each drive into this folder, as NAME.png.")
 def simulate(
     configs: Sequence[str],
     overrides: Sequence[str],
@@ -73,7 +73,7 @@ def simulate(
         write_atomically(json_path, to_json({"seed": seed, "scenarios": control_text.as_values(outcomes)}))
     if plots:
         for outcome in outcomes:
-            control_plots.draw(outcome, plots / f"control-{outcome.scenario.name}.png")
+            control_plots.draw(outcome, plots / f"{outcome.scenario.name}.png")
     sys.exit(0 if all(check.passed for outcome in outcomes for check in outcome.checks) else FAILED)
 
 

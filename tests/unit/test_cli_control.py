@@ -29,8 +29,8 @@ def test_a_simulation_prints_its_table_and_writes_its_files(tmp_path):
     assert "| camera60 | controlled |" in result.output
     written = json.loads(report.read_text())
     assert written["scenarios"][0]["rules"]["controlled"]["missed_percent"] < 1
-    assert (tmp_path / "control-camera60.png").read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "control-camera60.png").stat().st_size < 500_000
+    assert (tmp_path / "camera60.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "camera60.png").stat().st_size < 500_000
 
 
 def test_a_failed_check_is_the_exit_code():
