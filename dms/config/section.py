@@ -14,6 +14,4 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 class Section(BaseModel):
     """Base of all sections: frozen, strict about types, unknown keys refused."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
