@@ -1,4 +1,4 @@
-"""The composition root: from configuration to a running system. Only this module knows concrete classes."""
+"""The composition root: from configuration to a running system. Only this module knows concrete stages."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dms.alerts.manager import AlertManager
 from dms.alerts.profiles import load_profile
@@ -25,11 +23,11 @@ from dms.engines.contract import CONTRACTS
 from dms.engines.opening import Opened, cache_of, open_cheapest, open_engine
 from dms.loop import Loop, Observer
 from dms.metrics import Metrics
+from dms.outputs import demo_broker, metrics_server, open_sinks
 from dms.pipeline import Pipeline
 from dms.scheduler import Scheduler
 from dms.service import Notifier, StopSignal
 from dms.sinks import Sink
-from dms.sinks.jsonl import JsonlSink
 from dms.sinks.log import LogSink
 from dms.sinks.payload import Origin
 from dms.sources import FrameSource, open_source
@@ -41,9 +39,6 @@ from dms.stages.fatigue import FatigueStage
 from dms.stages.quality import QualityStage
 from dms.stages.views import Sight, open_sight
 from dms.summary import Summary, SummarySink
-
-if TYPE_CHECKING:
-    from dms.sinks.prometheus import PrometheusServer
 
 log = logging.getLogger(__name__)
 
@@ -208,7 +203,8 @@ def _controlled(
         open_controlled(config, engines, session, cheapest=cheapest, interval_s=interval_s)
     )
     governor = stack.enter_context(open_governor(config, built))
-    return built.pipeline, governor, stated(engines, cheapest)
+    used = {name: cheapest[name] for name in built.sight.cheapest_s}
+    return built.pipeline, governor, stated(engines, used)
 
 
 def judge_recording(
@@ -250,70 +246,8 @@ def judge(
         governor=governor,
     )
     loop.run()
-    return totals.summary(
-        sum(loop.drops.values()), time.perf_counter() - begun_s, interrupted=stop() and not source.live
-    )
-
-
-def open_sinks(
-    config: Config,
-    source: FrameSource,
-    origin: Origin,
-    tell: Callable[[str], None],
-    server: PrometheusServer | None = None,
-) -> Iterator[Sink]:
-    """Who is told of one camera, as configured; `tell` gets a line for each event, `server` all figures."""
-    epoch_offset = _epoch_offset if source.live else lambda: None
-    age_of = _age_of(config, source)
-    if server is not None:  # first: what it counts as a frame's latency then holds no other sink's time
-        from dms.sinks.prometheus import PrometheusSink
-
-        yield PrometheusSink(server, config.sinks.mqtt.vehicle, age_of)
-    yield LogSink(tell, epoch_offset, logging.getLevelName(config.sinks.log.level.upper()))
-    if config.sinks.jsonl.path:
-        yield JsonlSink(Path(config.sinks.jsonl.path), epoch_offset, append=True)
-    if config.sinks.mqtt.enabled:
-        from dms.sinks.mqtt import MqttSink  # as below: a part of the time to the first frame
-
-        yield MqttSink(config.sinks.mqtt, origin, epoch_offset, age_of)
-
-
-@contextmanager
-def metrics_server(config: Config) -> Iterator[PrometheusServer | None]:
-    """The endpoint for Prometheus, one a process, where it is asked for."""
-    if not config.sinks.prometheus.enabled:
-        yield None
-        return
-    from dms.sinks.prometheus import PrometheusServer  # an extra, and time at start, for whoever wants it
-
-    with closing(PrometheusServer(config.sinks.prometheus)) as server:
-        yield server
-
-
-def _age_of(config: Config, source: FrameSource) -> Callable[[float], float | None]:
-    """How long ago a moment of the source's clock was; None where that clock is not tied to this one."""
-    if math.isinf(interval_of(config.source, source)):
-        return lambda captured_s: None
-    return lambda captured_s: source.now_s() - captured_s
-
-
-def _epoch_offset() -> float:
-    """What to add to the monotonic clock for Unix time, now: the wall clock may be set while we run."""
-    return time.time() - time.monotonic()
-
-
-@contextmanager
-def demo_broker(config: Config) -> Iterator[None]:
-    """A broker inside this process, where one is asked for and none is there."""
-    mqtt = config.sinks.mqtt
-    if not (mqtt.enabled and mqtt.demo_broker):
-        yield
-        return
-    from dms.demo_broker import DemoBroker
-
-    broker = DemoBroker.start_if_none(mqtt)
-    with closing(broker) if broker is not None else nullcontext():
-        yield
+    wall_s = time.perf_counter() - begun_s
+    return totals.summary(loop.drops, wall_s, interrupted=stop() and not source.live)
 
 
 class Heartbeat:

@@ -25,8 +25,24 @@ def require_folder(path: Path) -> None:
         InputError: its folder is missing or cannot be written to.
     """
     folder = path.absolute().parent
+    if not folder.exists():
+        raise InputError(f"cannot write {path}: {folder} does not exist; make it first: mkdir -p {folder}")
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"cannot write {path}: {folder} is no folder this user may write to")
+
+
+def make_folder(folder: Path) -> None:
+    """Make sure, before long work, that `folder` is there and can be written into; make it if need be.
+
+    Raises:
+        InputError: it cannot be made or written into.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise InputError(f"cannot make the folder {folder}: {e.strerror}") from e
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"cannot write into {folder}: this user may not")
 
 
 def write_atomically(path: Path, text: str) -> None:

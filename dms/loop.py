@@ -1,4 +1,7 @@
-"""The loop: newest frame → pipeline → sinks. It alone decides to degrade, by the only broad except."""
+"""The loop: newest frame → pipeline → sinks. It decides to degrade, by the broad except round a frame.
+
+(There is one more broad except: the wall between cameras, in `fleet`.)
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from dms.pipeline import Pipeline
 from dms.records import Control, Frame, Health, HealthState, Judgement, Message
 from dms.sinks import Sink
 from dms.sources import FrameSource
+from dms.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +44,8 @@ class Loop:
     the level between two frames; None leaves it where it is.
 
     Nothing waits in line: a source keeps its newest frame only, sinks return at once, and a frame that cannot
-    be judged in time, or that the level does not ask for, is passed over and counted.
+    be judged in time, or that the level does not ask for, is passed over and counted. That never silences the
+    loop: whatever the frames' times, one is judged at least as often as a camera without frames is looked at.
     """
 
     def __init__(
@@ -74,15 +79,24 @@ class Loop:
         self._now_s = 0.0
         self._frame_s = -math.inf
         self._taken_s = 0.0
-        self._passed_over = {"late": 0, "level": 0}
-        self._vitals_s: float | None = None
-        self._clock_trouble: tuple[float, str] | None = None
+        self._judged_s = -math.inf
+        self._dropped_before = 0
+        self._not_judged = {"late": 0, "level": 0, "failed": 0}
+        self._vitals_s: tuple[float, float] | None = None
+        self._fixed_told = False
+        self._troubles = Troubles(config)
         self._trouble: Mapping[str, str] | None = None
 
     @property
     def drops(self) -> Mapping[str, int]:
         """Frames never judged since the start, by reason."""
-        return {"newer": self._source.dropped, **self._passed_over}
+        return {"newer": self._dropped_before + self._source.dropped, **self._not_judged}
+
+    def go_on_with(self, source: FrameSource) -> None:
+        """Take a source opened anew in the place of one that failed, before `run` is called again."""
+        self._dropped_before += self._source.dropped
+        self._source = source
+        self._trouble = None  # what was told in the meantime is not known here
 
     def run(self) -> None:
         """Judge frames until the source ends or a stop is asked for, then end open alerts.
@@ -102,10 +116,12 @@ class Loop:
             frame = self._source.newest(self._open_timeout_s)
         except SourceEnded:
             return False
+        except SourceLost:
+            self._now_s = max(self._now_s, self._source.now_s() - UNDER_WAY_S)
+            self._govern()
+            self._tell_vitals(self._now_s)
+            raise
         self._take(frame)
-        if self._governor is None:
-            # Or the retained level of a process that died would pass for this one's.
-            self._publish(Control(self._now_s, 0, 0, "fixed", "The level is not controlled in this run."))
         return True
 
     def _tick(self) -> bool:
@@ -121,7 +137,11 @@ class Loop:
         return True
 
     def _govern(self) -> None:
+        """Let the level follow the device, and tell it: or a dead predecessor's would pass for this one's."""
         if self._governor is None:
+            if not self._fixed_told:
+                self._fixed_told = True
+                self._publish(Control(self._now_s, 0, 0, "fixed", "The level is not controlled in this run."))
             return
         decision = self._governor.tick(self._clock(), self._load)
         if decision is not None:
@@ -142,16 +162,27 @@ class Loop:
     def _take(self, frame: Frame) -> None:
         """Judge the frame, or pass it over."""
         captured_s = frame.captured_s
-        age_s = max(0.0, self._source.now_s() - captured_s)
-        if not captured_s > self._frame_s:
-            self._note_clock(captured_s)
+        age_s = self._age_s(captured_s)
         self._now_s = self._frame_s = captured_s
         self._taken_s = self._clock()
         reason = self._pipeline.admits(captured_s, age_s)
-        if reason is None:
+        if reason is None or self._clock() - self._judged_s >= self._frame_timeout_s:
             self._step(frame, age_s)
+            self._judged_s = self._clock()
         else:
-            self._passed_over[reason] += 1
+            self._not_judged[reason] += 1
+
+    def _age_s(self, captured_s: float) -> float:
+        """How old a frame is; 0 where its stamp cannot be right: no lower level would mend that."""
+        age_s = max(0.0, self._source.now_s() - captured_s)
+        if not captured_s > self._frame_s:
+            how = f"after one with {self._frame_s:.3f}"
+        elif age_s > self._lost_after_s:
+            how = f"when its own clock said {captured_s + age_s:.3f}"
+        else:
+            return age_s
+        self._troubles.note_clock(self._clock(), captured_s, how)
+        return 0.0
 
     def _step(self, frame: Frame, age_s: float) -> None:
         begun_s = self._clock()
@@ -166,7 +197,7 @@ class Loop:
             age_s + self._clock() - begun_s,
             judgement.stage_s,
             waited_s=age_s,
-            lost=self._source.dropped + self._passed_over["late"],
+            lost=self.drops["newer"] + self.drops["late"],
         )
         self._tell(frame, judgement)
         if SIGHT.isdisjoint(judgement.faults):
@@ -181,54 +212,41 @@ class Loop:
         self._heartbeat()
 
     def _live_through_fault(self, frame: Frame, error: Exception) -> None:
+        self._not_judged["failed"] += 1
         if not self._trouble or "internal_fault" not in self._trouble:
             log.error("the pipeline failed on frame %s", frame.id, exc_info=error)
-        self._set_trouble(HealthState.FAULT, {"internal_fault": f"{type(error).__name__}: {error}"})
+        self._set_trouble(
+            HealthState.FAULT,
+            {"internal_fault": f"{type(error).__name__}: {error}", **self._other_troubles()},
+        )
         self._publish(self._pipeline.blind(frame.captured_s))
+        self._tell_vitals(frame.captured_s)
 
     def _tell(self, frame: Frame, judgement: Judgement) -> None:
         self._publish(judgement)
-        self._set_trouble(
-            HealthState.DEGRADED,
-            {
-                **{f"engine_{name}": why for name, why in judgement.faults.items()},
-                **self._clock_troubles(),
-                **self._other_troubles(),
-            },
-        )
+        self._troubles.note_faults(self._clock(), judgement.faults)
+        faults = {f"engine_{name}": why for name, why in judgement.faults.items()}
+        self._set_trouble(HealthState.DEGRADED, {**self._other_troubles(), **faults})
         if self._observer:
             self._observer(frame, judgement)
         self._tell_vitals(frame.captured_s)
 
     def _other_troubles(self) -> dict[str, str]:
-        troubles = {f"sink_{sink.name}": why for sink in self._sinks if (why := sink.fault())}
+        troubles = self._troubles.told(self._clock())
+        troubles.update({f"sink_{sink.name}": why for sink in self._sinks if (why := sink.fault())})
         if self._governor is not None:
             troubles.update(self._governor.troubles())
         return troubles
 
-    def _note_clock(self, captured_s: float) -> None:
-        why = (
-            f"the source stamped a frame with second {captured_s:.3f} after one with {self._frame_s:.3f}: "
-            "its clock stands still or was set back, and what takes time is timed anew"
-        )
-        self._clock_trouble = (self._clock(), why)
-
-    def _clock_troubles(self) -> Mapping[str, str]:
-        """Told until frames have come in order for as long as a camera may be away."""
-        if self._clock_trouble is None:
-            return {}
-        noted_s, why = self._clock_trouble
-        if self._clock() - noted_s >= self._lost_after_s:
-            self._clock_trouble = None
-        return {"source_clock": why}
-
     def _tell_vitals(self, now_s: float) -> None:
+        # By both: frames' times that stand still or were set back must not silence the vitals.
+        moments_s = now_s, self._source.now_s()
         if self._vitals_s is None:
-            self._vitals_s = now_s
-        # A clock that was set back must not silence the vitals until it has caught up.
-        if 0 <= now_s - self._vitals_s < self._vitals_every_s:
+            self._vitals_s = moments_s
+        passed_s = [moment_s - told_s for moment_s, told_s in zip(moments_s, self._vitals_s, strict=True)]
+        if all(0 <= seconds < self._vitals_every_s for seconds in passed_s):
             return
-        self._vitals_s = now_s
+        self._vitals_s = moments_s
         governor = self._governor
         self._publish(
             self._metrics.vitals(

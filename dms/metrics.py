@@ -73,8 +73,8 @@ class Metrics:
             recent.append(judged)
         if not recent:
             return Load(None, None)
-        _, p95_s = _percentiles(judged.latency_s for judged in recent)
-        lost = recent[0].lost - (recent[-1].lost if lost_before is None else lost_before)
+        p95_s = _percentiles(judged.latency_s for judged in recent).p95_s
+        lost = max(0, recent[0].lost - (recent[-1].lost if lost_before is None else lost_before))
         return Load(p95_s, lost / (lost + len(recent)))
 
     def vitals(
@@ -88,24 +88,24 @@ class Metrics:
     ) -> Vitals:
         """Sum up the window that ends at `now_s`; the arguments are passed on as they are.
 
-        Latencies are 0 when no frame lies in the window. A source that has stalled shows as a falling rate,
-        because the rate is taken up to `now_s` and not up to the last frame. The share of the processor is
-        that since vitals were asked for last.
+        Latencies are None when no frame lies in the window. A source that has stalled shows as a falling
+        rate, because the rate is taken up to `now_s` and not up to the last frame. The share of the processor
+        is that since vitals were asked for last.
         """
         self._forget(now_s)
-        p50_s, p95_s = _percentiles(judged.latency_s for judged in self._recent)
-        _, waited_p95_s = _percentiles(judged.waited_s for judged in self._recent)
+        latency = _percentiles(judged.latency_s for judged in self._recent) if self._recent else None
+        waited = _percentiles(judged.waited_s for judged in self._recent) if self._recent else None
         stages = {name: _percentiles(values) for name, values in self._by_stage().items()}
         return Vitals(
             captured_s=now_s,
             frames=self._frames,
             drops=drops,
             fps=self._fps(now_s),
-            latency_p50_s=p50_s,
-            latency_p95_s=p95_s,
-            waited_p95_s=waited_p95_s,
-            stage_p50_s={name: p50 for name, (p50, _) in stages.items()},
-            stage_p95_s={name: p95 for name, (_, p95) in stages.items()},
+            latency_p50_s=latency.p50_s if latency else None,
+            latency_p95_s=latency.p95_s if latency else None,
+            waited_p95_s=waited.p95_s if waited else None,
+            stage_p50_s={name: stage.p50_s for name, stage in stages.items()},
+            stage_p95_s={name: stage.p95_s for name, stage in stages.items()},
             rss_bytes=self._process.memory_info().rss,
             cpu_share=self._process.cpu_percent() / 100,
             level=level,
@@ -130,10 +130,12 @@ class Metrics:
         return by_stage
 
 
-def _percentiles(values: Iterable[float]) -> tuple[float, float]:
-    """The 50th and the 95th percentile; zeros when there are no values."""
-    sample = np.fromiter(values, dtype=np.float64)
-    if sample.size == 0:
-        return 0.0, 0.0
-    p50, p95 = np.percentile(sample, (50, 95))
-    return float(p50), float(p95)
+class _Percentiles(NamedTuple):
+    p50_s: float
+    p95_s: float
+
+
+def _percentiles(values: Iterable[float]) -> _Percentiles:
+    """Of at least one value."""
+    p50, p95 = np.percentile(np.fromiter(values, dtype=np.float64), (50, 95))
+    return _Percentiles(float(p50), float(p95))

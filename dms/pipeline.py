@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from dms.alerts.manager import AlertManager, under_alerts
 from dms.assess.assessor import Assessor
 from dms.errors import EngineError
-from dms.records import Frame, FrameState, Judgement, Observation
-from dms.scheduler import Scheduler, urgent
+from dms.records import Distraction, Fatigue, Frame, FrameState, Judgement, Observation
+from dms.scheduler import TURNS, Scheduler, urgent
 from dms.stages import Stage, with_fault
+
+Result = TypeVar("Result", Fatigue, Distraction)
 
 
 class Pipeline:
@@ -49,7 +52,8 @@ class Pipeline:
                 # What this stage would have seen is unknown; the others still see.
                 state = replace(state, seen=with_fault(state.seen, stage.name, e))
             ended_s = self._clock()
-            stage_s[stage.name] = ended_s - begun_s
+            if stage.name in state.due or stage.name not in TURNS:
+                stage_s[stage.name] = ended_s - begun_s
             begun_s = ended_s
         self._previous = state.seen
         judgement = self._judge(state.seen, stage_s)
@@ -84,7 +88,13 @@ class Pipeline:
         )
         if previous is None:
             return FrameState(frame, Observation(captured_s, frame.id), None, due)
-        seen = Observation(captured_s, frame.id, fatigue=previous.fatigue, distraction=previous.distraction)
+        oldest_s = captured_s - self._assessor.stale_after_s
+        seen = Observation(
+            captured_s,
+            frame.id,
+            fatigue=_since(oldest_s, previous.fatigue),
+            distraction=_since(oldest_s, previous.distraction),
+        )
         return FrameState(frame, seen, previous, due)
 
     def _judge(self, seen: Observation, stage_s: dict[str, float]) -> Judgement:
@@ -99,3 +109,8 @@ class Pipeline:
         stage_s["judge"] = self._clock() - begun_s
         self._last = Judgement(seen, assessment, alerts, stage_s)
         return self._last
+
+
+def _since(oldest_s: float, result: Result | None) -> Result | None:
+    """A result measured then or later. An older one is used by no judgement: nobody is told of it either."""
+    return result if result is not None and result.captured_s >= oldest_s else None

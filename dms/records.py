@@ -330,19 +330,21 @@ class Vitals:
 
     Latencies are seconds to the judgement: from the capture for live sources and for recordings played at
     their pace, from the moment the frame was handed out for the others. `waited_p95_s` is how old frames were
-    when their judgement began. `drops` counts frames never judged since the start, by reason: `newer`
-    (another came before the loop was free), `late` (too old to be judged in time), `level` (the controller
-    asked for fewer). `cpu_share` is what this process took of one core. `sinks` holds what each sink tells of
-    itself.
+    when their judgement began. These three are None when no frame was judged in the window.
+
+    `drops` counts frames never judged since the start, by reason: `newer` (another came before the loop was
+    free), `late` (too old to be judged in time), `level` (the controller asked for fewer), `failed` (the
+    pipeline broke on it). `cpu_share` is what this process took of one core. `sinks` holds what each sink
+    tells of itself.
     """
 
     captured_s: float
     frames: int
     drops: Mapping[str, int]
     fps: float
-    latency_p50_s: float
-    latency_p95_s: float
-    waited_p95_s: float
+    latency_p50_s: float | None
+    latency_p95_s: float | None
+    waited_p95_s: float | None
     stage_p50_s: Mapping[str, float]
     stage_p95_s: Mapping[str, float]
     rss_bytes: int

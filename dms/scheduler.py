@@ -19,7 +19,8 @@ What is guaranteed with a track, for every stage that the level does not switch 
   into it together, and costs are as measured.
 * Where frames are enough and the budget leaves room, rates are kept in time, without drift.
 
-Times that go back start the rates anew, times that repeat stand still; neither can stop a stage for good.
+Times that go back start the rates anew, times that repeat stand still; neither can stop a stage for good, nor
+the frames: one whose time does not go on is judged.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from dms.errors import ConfigError
 from dms.records import Alert, Assessment, Severity
 
 DETECT = "face"
+TURNS = frozenset({DETECT, "fatigue", "distraction"})
 REST = "rest"
 """What a frame costs without the stages that take turns."""
 
@@ -46,6 +48,10 @@ INTERVALS = 8
 """Intervals between frames remembered; the second longest is expected next, so that one gap is no rule."""
 EARLY = 0.25
 """A frame may come this share of a period before its time, else a camera that jitters loses half of them."""
+
+LATE_GAP_S = 0.08
+"""A frame that comes longer after the last one judged is never passed over as late: below some 12 frames a
+second each one lost shifts the timing of closures and looks away."""
 
 OPENING = 0.5
 """Eyes less open than this may be closing: the default of `assess.eyes.open_above`. Only rates hang on it."""
@@ -114,15 +120,15 @@ class Scheduler:
     def admits(self, captured_s: float, age_s: float) -> str | None:
         """Whether to judge this frame, `age_s` old by now: None, or why it is passed over.
 
-        "level": the level asks for fewer frames. "late": it cannot be judged in time, and the next one can.
-        After one that was late every frame is judged until one is in time again: where passing over does not
-        help, the newest frame is the best there is.
+        "level": the level asks for fewer frames. "late": it cannot be judged in time, and the next one can,
+        soon enough. After one that was late every frame is judged until one is in time again: where passing
+        over does not help, the newest frame is the best there is.
         """
         if not self._grid.has_place(captured_s):
             return "level"
         rest_s = self._costs[REST].expected_s
         if rest_s <= self.budget_s < age_s + rest_s:
-            if not self._passed_late:
+            if not self._passed_late and captured_s - self._now_s <= LATE_GAP_S:
                 self._passed_late = True
                 return "late"
         else:
@@ -254,11 +260,14 @@ class _Grid:
     def __init__(self) -> None:
         self.period_s = 0.0
         self._last_s = -math.inf
+        self._seen_s = -math.inf
 
     def has_place(self, captured_s: float) -> bool:
-        """Whether the next one is asked for by now, or time went back."""
-        since_s = captured_s - self._last_s
-        return not -EARLY * self.period_s <= since_s < (1 - EARLY) * self.period_s
+        """Whether the next one is asked for by now, or time stands still or went back: all begins anew."""
+        if not captured_s > self._seen_s:
+            self._last_s = -math.inf
+        self._seen_s = captured_s
+        return not captured_s - self._last_s < (1 - EARLY) * self.period_s
 
     def take(self, captured_s: float) -> None:
         since_s = captured_s - self._last_s

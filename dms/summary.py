@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from dms.metrics import Metrics
-from dms.records import Alert, DriverState, Judgement, Message, Phase
+from dms.records import Alert, Control, DriverState, Judgement, Message, Phase
 
 MAX_GAP_S = 1.0
-"""A longer pause between two frames counts as no time: the camera was away."""
+"""A longer pause before a frame counts as no time: nobody judged it."""
+MAX_BLIND_S = 2.0
+"""The same before a moment judged without a frame. A camera that has shown none yet gives such a moment every
+second and a little more, and that time is unknown."""
 LATENCY_WINDOW_S = 600.0
 """Latencies are told over the last ten minutes, so that a long run keeps a bounded memory."""
 MAX_ALERTS = 1000
@@ -32,15 +35,21 @@ class AlertRecord:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Median and 95th percentile, milliseconds."""
+    """Median and 95th percentile, milliseconds; None where nothing was timed."""
 
-    p50_ms: float
-    p95_ms: float
+    p50_ms: float | None
+    p95_ms: float | None
 
     @classmethod
-    def of(cls, p50_s: float, p95_s: float) -> Latency:
+    def of(cls, p50_s: float | None, p95_s: float | None) -> Latency:
         """From seconds."""
-        return cls(p50_s * 1e3, p95_s * 1e3)
+        return cls(_ms(p50_s), _ms(p95_s))
+
+    def __str__(self) -> str:
+        """For a person."""
+        if self.p50_ms is None or self.p95_ms is None:
+            return "latency unknown"
+        return f"latency p50 {self.p50_ms:.2f} ms, p95 {self.p95_ms:.2f} ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +57,15 @@ class Summary:
     """Counts, rates and alerts of one run.
 
     `availability` is the share of judged time in which the driver's state was known; `unknown_s` the seconds
-    each cause took away. `fps` is frames over the wall time of the run. `alert_count` counts all alerts,
-    `alerts` holds the last of them. `interrupted` tells that the run was stopped before its source ended.
+    each cause took away, `level_s` those at each level of the controller, where one was told. `drops` counts
+    frames never judged by reason, `dropped` all of them. `fps` is frames over the wall time of the run.
+    `alert_count` counts all alerts, `alerts` holds the last of them. `interrupted` tells that the run was
+    stopped before its source ended.
     """
 
     frames: int
     dropped: int
+    drops: dict[str, int]
     recorded_s: float
     wall_s: float
     fps: float
@@ -64,6 +76,7 @@ class Summary:
     availability: float
     state_s: dict[str, float]
     unknown_s: dict[str, float]
+    level_s: dict[str, float]
     alert_count: int
     alerts: tuple[AlertRecord, ...]
     interrupted: bool = False
@@ -74,31 +87,43 @@ class Summary:
 
     def __str__(self) -> str:
         """A short report for a person."""
-        head = (
-            f"{self.frames} frames in {self.recorded_s:.1f} s of driving, {self.dropped} dropped; "
-            f"judged at {self.fps:.0f} fps, latency p50 {self.latency.p50_ms:.2f} ms, "
-            f"p95 {self.latency.p95_ms:.2f} ms, {self.rss_mb:.0f} MB"
-        )
-        states = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.state_s.items())
-        unknown = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.unknown_s.items())
         lines = [
-            head,
-            f"driver state known {self.availability:.1%} of the time ({states})",
-            f"not judged or partly judged: {unknown}" if unknown else "never in doubt",
+            "stopped before the end: this is a part of the recording" if self.interrupted else "",
+            f"{self.frames} frames in {self.recorded_s:.1f} s of driving, {self.dropped} dropped; "
+            f"judged at {self.fps:.0f} fps, {self.latency}, {self.rss_mb:.0f} MB",
+            self._given_up(),
+            *self._known(),
             f"{self.alert_count} alert{'' if self.alert_count == 1 else 's'}" + (":" if self.alerts else ""),
+            *(
+                f"  {a.onset_s:7.2f} s  {' > '.join(a.types):<44} {a.severity:<9} "
+                f"{a.ended_s - a.onset_s:5.1f} s  {a.cause}"
+                for a in self.alerts
+            ),
         ]
-        if self.interrupted:
-            lines.insert(0, "stopped before the end: this is a part of the recording")
-        lines += [
-            f"  {a.onset_s:7.2f} s  {' > '.join(a.types):<44} {a.severity:<9} "
-            f"{a.ended_s - a.onset_s:5.1f} s  {a.cause}"
-            for a in self.alerts
+        return "\n".join(line for line in lines if line)
+
+    def _given_up(self) -> str:
+        """Why frames were dropped, and how long the controller gave something up; empty where neither was."""
+        drops = ", ".join(f"{reason} {count}" for reason, count in self.drops.items() if count)
+        levels = ", ".join(f"{level} {seconds:.1f} s" for level, seconds in sorted(self.level_s.items()))
+        parts = [
+            f"dropped: {drops}" if drops else "",
+            f"at level {levels}" if self.level_s.keys() - {"0"} else "",
         ]
-        return "\n".join(lines)
+        return "; ".join(part for part in parts if part)
+
+    def _known(self) -> Iterator[str]:
+        """How much of the driver is known, and why not more."""
+        unknown = _seconds(self.unknown_s)
+        if not (self.frames and self.recorded_s):
+            yield "nothing was judged" + (f": {unknown}" if unknown else "")
+            return
+        yield f"driver state known {self.availability:.1%} of the time ({_seconds(self.state_s)})"
+        yield f"not judged or partly judged: {unknown}" if unknown else "never in doubt"
 
 
 class SummarySink:
-    """Folds every judgement; `summary()` tells what came of them."""
+    """Folds judgements and levels; `summary()` tells what came of them."""
 
     name = "summary"
 
@@ -109,12 +134,16 @@ class SummarySink:
         self._faces = 0
         self._state_s: dict[str, float] = {}
         self._unknown_s: dict[str, float] = {}
+        self._level: int | None = None
+        self._level_s: dict[str, float] = {}
         self._alerts: dict[str, AlertRecord] = {}
         self._alert_count = 0
         self._metrics = Metrics(LATENCY_WINDOW_S)
 
     def publish(self, message: Message) -> None:
-        """Take a judgement; other messages are ignored."""
+        """Take a judgement or a level; other messages are ignored."""
+        if isinstance(message, Control):
+            self._level = message.level
         if not isinstance(message, Judgement):
             return
         for alert in message.alerts:
@@ -134,12 +163,13 @@ class SummarySink:
     def close(self) -> None:
         """Nothing to release."""
 
-    def summary(self, dropped: int, wall_s: float, *, interrupted: bool = False) -> Summary:
-        """What came of the run that dropped so many frames and took `wall_s` seconds."""
+    def summary(self, drops: Mapping[str, int], wall_s: float, *, interrupted: bool = False) -> Summary:
+        """What came of the run that dropped so many frames, by reason, and took `wall_s` seconds."""
         vitals = self._metrics.vitals(self._last_s or 0.0, {})
         return Summary(
             frames=self._frames,
-            dropped=dropped,
+            dropped=sum(drops.values()),
+            drops=dict(drops),
             recorded_s=self._recorded_s,
             wall_s=wall_s,
             fps=self._frames / wall_s if wall_s > 0 else 0.0,
@@ -153,6 +183,7 @@ class SummarySink:
             availability=self._availability(),
             state_s=dict(self._state_s),
             unknown_s=dict(self._unknown_s),
+            level_s=dict(self._level_s),
             alert_count=self._alert_count,
             alerts=tuple(self._alerts.values()),
             interrupted=interrupted,
@@ -172,18 +203,28 @@ class SummarySink:
         now_s = judgement.observation.captured_s
         elapsed_s = now_s - self._last_s if self._last_s is not None else 0.0
         self._last_s = now_s
-        if not 0 < elapsed_s <= MAX_GAP_S:
+        if not 0 < elapsed_s <= (MAX_BLIND_S if judgement.observation.frame_id < 0 else MAX_GAP_S):
             return
         self._recorded_s += elapsed_s
         _add(self._state_s, judgement.assessment.state.value, elapsed_s)
         for cause in judgement.assessment.unknown_causes:
             _add(self._unknown_s, cause.value, elapsed_s)
+        if self._level is not None:
+            _add(self._level_s, str(self._level), elapsed_s)
 
     def _count_frame(self, judgement: Judgement) -> None:
         self._frames += 1
         self._faces += judgement.observation.eyes is not None
         stage_s = judgement.stage_s
         self._metrics.frame(judgement.observation.captured_s, sum(stage_s.values()), stage_s)
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1e3
+
+
+def _seconds(totals: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in totals.items())
 
 
 def _add(totals: dict[str, float], name: str, seconds: float) -> None:

@@ -64,7 +64,9 @@ def health_line(document: Mapping[str, Any]) -> str:
         for c in _sequence(document.get("causes"))
         if isinstance(c, dict)
     )
-    return f"system {text(document.get('state'))}" + (f" ({details})" if details else "")
+    state = document.get("state")
+    word = "unknown" if state is None else text(state)
+    return f"system {word}" + (f" ({details})" if details else "")
 
 
 def control_line(document: Mapping[str, Any]) -> str:

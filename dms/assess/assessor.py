@@ -24,6 +24,11 @@ class Assessor:
         self._calibrating_since_s: float | None = None
         self._start_timers()
 
+    @property
+    def stale_after_s(self) -> float:
+        """The age in seconds beyond which a result tells nothing any more."""
+        return self._config.availability.stale_after_s
+
     def update(self, observation: Observation) -> Assessment:
         """Take the next observation; one from before the last (a clock set back) starts all timers anew."""
         tick = self._tick(observation.captured_s)

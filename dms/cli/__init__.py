@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ from dms.cli.calibrate import calibrate
 from dms.cli.control import control
 from dms.cli.engines import engines
 from dms.cli.evaluate import evaluate
-from dms.cli.options import configured, load, source_option, start_logging, to_json
+from dms.cli.options import configured, load, load_run, source_option, start_logging, to_json
+from dms.cli.soak import soak
 from dms.terminal import (
     Commands,
     exit_code,
@@ -26,6 +28,8 @@ from dms.terminal import (
     tell_fault,
     teller,
 )
+
+log = logging.getLogger(__name__)
 
 EPILOG = """\b
 Examples:
@@ -39,6 +43,7 @@ Examples:
   dms bench --plot speed.png                 every precision on every runtime installed here
   dms bench --pipeline                       the whole chain; --peers: beside another face tracker
   dms control simulate --plots pictures      hours of heat and load in seconds
+  dms soak --hours 3 --plot soak.png         hours of driving with faults thrown in
 
 \b
 Exit codes:
@@ -86,15 +91,14 @@ def run(
 
     Without options it plays the clip that ships with dms. Ends with the clip, or on Ctrl-C.
     """
-    config = load(configs, overrides, source)
-    if source is not None and config.cameras:
-        raise click.UsageError(
-            "--source is one camera, but the configuration has `cameras`: leave one of the two out"
-        )
+    config = load_run(configs, overrides, source)
     from dms import app, fleet
+    from dms.config import SourceConfig
     from dms.service import StopSignal
 
     start_logging(config)
+    if config.cameras and config.source != SourceConfig():
+        log.warning("source (%s) is not used: `cameras` stand in its place", config.source.uri)
     tell = teller(sys.stdout)
     told = teller(sys.stderr) if as_json else tell
     with StopSignal() as stop:
@@ -208,7 +212,7 @@ def doctor(
     from dms.doctor import examine
     from dms.doctor.check import passed, to_dict, to_text
 
-    checks = examine(lambda: load(configs, overrides, source))
+    checks = examine(lambda: load_run(configs, overrides, source))
     click.echo(to_json(to_dict(checks)) if as_json else to_text(checks))
     ctx.exit(0 if passed(checks) else 1)
 
@@ -244,5 +248,5 @@ def schema() -> None:
     click.echo(to_json(config_schema()))
 
 
-for command in (engines, calibrate, evaluate, bench, control):
+for command in (engines, calibrate, evaluate, bench, control, soak):
     main.add_command(command)

@@ -13,7 +13,7 @@ import click
 from dms.cli.bench_cameras import OF_CAMERAS, bench_cameras, cameras_options
 from dms.cli.bench_pipeline import OF_PIPELINE, bench_pipeline, pipeline_options
 from dms.cli.engine_options import engines_in, engines_option
-from dms.cli.options import configured, given
+from dms.cli.options import FiniteRange, configured, given
 from dms.engines.contract import CONTRACTS
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _sizes(ctx: click.Context, param: click.Parameter, asked: Sequence[str]) -> 
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=1),
+    type=FiniteRange(min=1),
     default=10.0,
     show_default=True,
     help="Paced seconds of a row; unpaced: a third.",
@@ -121,7 +121,7 @@ def _sizes(ctx: click.Context, param: click.Parameter, asked: Sequence[str]) -> 
 )
 @click.option(
     "--fail-above",
-    type=click.FloatRange(min=1),
+    type=FiniteRange(min=1),
     metavar="RATIO",
     help="With --compare: the most that B / A may be.",
 )

@@ -85,3 +85,5 @@ def bench_cameras(
         write_atomically(json_path, json.dumps(report.to_dict(), indent=2) + "\n")
     if markdown_path:
         write_atomically(markdown_path, with_section(page, section, f"\n{report}\n") or page)
+    if report.ended:
+        ctx.exit(1)

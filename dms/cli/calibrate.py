@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dms.calibration import RELEASE
-from dms.cli.options import configured, load, start_logging, to_json
+from dms.cli.options import FiniteRange, configured, load, start_logging, to_json
 from dms.engines.contract import CONTRACTS
 from dms.engines.limits import LEAST_IMAGES, METHODS, MOST_IMAGES
 from dms.terminal import exit_code
@@ -57,9 +57,7 @@ def calibrate() -> None:
 )
 @click.option("--out", type=FOLDER, required=True, help="Folder of the set; an existing set is carried on.")
 @count_option
-@click.option(
-    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this time of the source."
-)
+@click.option("--seconds", type=FiniteRange(min=0, min_open=True), help="Stop after this time of the source.")
 @click.option("--person", default="", metavar="CODE", help="A code (no name) for the driver of this run.")
 @click.option(
     "--glasses",

@@ -32,7 +32,7 @@ from dms.cli.engine_options import (
     nets,
     tools,
 )
-from dms.cli.options import to_json
+from dms.cli.options import FiniteRange, to_json
 from dms.engines.limits import BOUND_POINTS, METHODS, MOST_IMAGES
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _found(
 @click.option("--data", type=FOLDER, required=True, help=DATA)
 @click.option(
     "--bound",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=BOUND_POINTS,
     show_default=True,
     help="Points a part may cost.",

@@ -12,7 +12,7 @@ import click
 from dms.backends import BACKENDS, installed
 from dms.cli.engine_data import describe, engine_inputs, make_task, open_data, shipped_data, steps
 from dms.cli.engine_options import DATA, FOLDER, engines_in, engines_option, json_option, net_argument, nets
-from dms.cli.options import to_json
+from dms.cli.options import FiniteRange, to_json
 from dms.engines.limits import LIMIT_POINTS
 from dms.errors import EngineUnavailable
 
@@ -70,7 +70,7 @@ class _Result:
 @click.option("--all", "everywhere", is_flag=True, help="Prove on every runtime installed here.")
 @click.option(
     "--limit",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=LIMIT_POINTS,
     show_default=True,
     help="Points a file may lose.",

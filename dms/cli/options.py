@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +17,17 @@ if TYPE_CHECKING:
     from dms.config import Config
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class FiniteRange(click.FloatRange):
+    """A number in a range; click's own type lets `nan` through every range, and `inf` where it has no end."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number that `value` is."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
 
 
 def configured(command: F) -> F:
@@ -56,6 +69,25 @@ def load(configs: Sequence[str], overrides: Sequence[str], source: str | None = 
     if source is None:
         return loaded
     return loaded.model_copy(update={"source": loaded.source.model_copy(update={"uri": source})})
+
+
+def load_run(configs: Sequence[str], overrides: Sequence[str], source: str | None) -> Config:
+    """The configuration of a run, where `cameras` stand in place of `source`.
+
+    Raises:
+        ConfigError: beside `cameras`, the command line gives `source`, which would have no effect.
+    """
+    from dms.errors import ConfigError
+
+    loaded = load(configs, overrides, source)
+    wrong = [f"--source {source}"] if source is not None else []
+    wrong += [f"--set {text}" for text in overrides if re.match(r"\s*source\s*[.=]", text)]
+    if loaded.cameras and wrong:
+        raise ConfigError(
+            f"{wrong[0]}: the configuration has `cameras` ({', '.join(loaded.cameras)}), which stand in "
+            "place of `source`: leave one of the two out, or write cameras.<name>.<key>"
+        )
+    return loaded
 
 
 def start_logging(loaded: Config) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dms.cli.options import configured, load, source_option, to_json
+from dms.cli.options import FiniteRange, configured, load, source_option, to_json
 
 if TYPE_CHECKING:
     from dms.tools.soak_laps import Recording
@@ -35,20 +35,18 @@ what was driven. What is demanded, and what is not real in a soak: docs/soak.md
 @click.command(epilog=EPILOG)
 @configured
 @source_option
-@click.option(
-    "--hours", default=1.0, show_default=True, type=click.FloatRange(0.02, 10_000), help="Of driving."
-)
+@click.option("--hours", default=1.0, show_default=True, type=FiniteRange(0.02, 10_000), help="Of driving.")
 @click.option(
     "--speed",
     default=60.0,
     show_default=True,
-    type=click.FloatRange(1, 1000),
+    type=FiniteRange(1, 1000),
     help="How many times real time at most: the waiting between frames is left out, the work is not.",
 )
 @click.option("--seed", default=1, show_default=True, help="Of the schedule of faults.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     help="End after so many minutes of wall time; otherwise all hours are driven, however long it takes.",
 )
 @click.option("--json", "json_path", type=PATH, help="Write every figure and look as JSON.")
@@ -126,7 +124,7 @@ class _Shown:
         """Show what will come."""
         from dms.tools.soak_text import plan_lines
 
-        alerts = ", ".join(f"{alert.type} at {alert.detected_s:.1f} s" for alert in recording.alerts)
+        alerts = ", ".join(f"{alert.type} at {alert.told_s:.1f} s" for alert in recording.alerts)
         click.echo(f"each lap of {recording.length_s:.0f} s: {alerts}\n{len(plan)} faults:")
         for line in plan_lines(plan):
             click.echo(line)

@@ -164,6 +164,8 @@ def _explain(error: ErrorDetails, places: dict[KeyPath, str]) -> str:
         return f"{place}: {_dotted(path[:-1])}: a name is of letters, digits, - and _, at most 32"
     quote = "; put the value in quotes" if error["type"] in _WANTS_TEXT and _is_scalar(value) else ""
     must = f"must be {allowed(path)}" if allowed(path) else error["msg"]
+    if len(path) == 2 and path[0] == "cameras":
+        must = "must be the keys of a source, such as {uri: demo}"
     return f"{place}: {_dotted(path)}: {_shown(value)} is not allowed: {must}{quote}"
 
 

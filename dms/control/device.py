@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from dms.config import ControlConfig
 from dms.control.heat import AHEAD_S, Heat
 from dms.control.levels import TOP
+from dms.control.pace import Lasting
+from dms.control.silence import OVER_CURRENT, POWER, TEMPERATURE, THROTTLING, Silence
 from dms.records import DeviceReading
 
 ENTER_BELOW_TRIP_C = (19.0, 12.0, 6.0, 2.0)
@@ -16,7 +18,7 @@ near 65 under load and slows down at 99. Overlapping bands after openpilot's; no
 LEAVE_LOWER_C = 6.0
 """A level may end this far below where it begins: more than sensors waver by."""
 STALE_S = 5.0
-"""A temperature not renewed for this long, or for three periods, is unknown."""
+"""What is not renewed for this long, or for three periods, is unknown. A silent sensor is told of then."""
 LASTS_S = 1.0
 """Power or latency must be too high for this long: one peak is no load."""
 POWER_BACK = 0.9
@@ -32,22 +34,6 @@ class Push:
     urgent: bool = True
 
 
-class Lasting:
-    """How long a condition has held without a break."""
-
-    def __init__(self) -> None:
-        self._since_s: float | None = None
-
-    def update(self, now_s: float, holds: bool) -> float:
-        """Seconds up to `now_s`; minus infinity while it does not hold."""
-        if not holds:
-            self._since_s = None
-            return -math.inf
-        if self._since_s is None:
-            self._since_s = now_s
-        return now_s - self._since_s
-
-
 class Device:
     """What pushes the level up, and whether it may fall, by the device's own sensors."""
 
@@ -57,11 +43,11 @@ class Device:
         """The newest reading; None where there is none, or it is too old."""
         self._power_limit_w = config.power_limit_w
         self._stale_s = max(STALE_S, 3 * config.every_s)
+        self._silence = Silence(self._stale_s)
         self._read_s = math.nan
         self._warm_told = False
-        self._unread, self._unknown, self._over_power = Lasting(), Lasting(), Lasting()
-        self._unknown_s = self._over_power_s = -math.inf
-        self._was_throttled = False
+        self._unread, self._over_power = Lasting(), Lasting()
+        self._over_power_s = -math.inf
         self._over_current: int | None = None
         self._new_events = 0
 
@@ -71,9 +57,9 @@ class Device:
         return self.reading is not None and not self.reading.temperatures_c and self.heat.now_c is None
 
     @property
-    def temperature_lost(self) -> bool:
-        """Whether the temperature has been unknown for too long where there should be one."""
-        return self._unknown_s >= self._stale_s and not self._bare
+    def lost(self) -> str | None:
+        """The code of a sensor that told something once and holds the level now, for it tells nothing."""
+        return self._silence.lost
 
     def update(self, now_s: float, reading: DeviceReading | None) -> None:
         """Take the newest reading, which may be the last one again."""
@@ -82,7 +68,7 @@ class Device:
             self._take(reading)
         if self._unread.update(now_s, not fresh) >= self._stale_s:
             self.reading, self._warm_told = None, False
-        self._unknown_s = self._unknown.update(now_s, not self._warm_told)
+        self._silence.update(now_s, self._told())
         self._over_power_s = self._over_power.update(now_s, self._power_above(1.0))
 
     def push(self, level: int) -> Push | None:
@@ -99,11 +85,10 @@ class Device:
 
     def lets_fall(self, level: int) -> bool:
         """Whether the level may fall from `level`, above 0. What is not known any more speaks against it."""
-        if self._was_throttled or self._new_events or self._power_above(POWER_BACK):
+        throttled = self.reading is not None and bool(self.reading.throttled_by)
+        if self._silence.holds or throttled or self._new_events or self._power_above(POWER_BACK):
             return False
-        if self.heat.now_c is None:  # where no temperature ever was, the load alone decides
-            return True
-        return self._warm_told and not self._is_above(ENTER_BELOW_TRIP_C[level - 1] + LEAVE_LOWER_C)
+        return not self._is_above(ENTER_BELOW_TRIP_C[level - 1] + LEAVE_LOWER_C)
 
     def acted(self) -> None:
         """What happened once has had its answer: a step up, or there is none left."""
@@ -113,21 +98,15 @@ class Device:
         """Whether the clocks fall at the temperature there is."""
         return self.heat.now_c is not None and self.heat.now_c >= self.heat.trip_c
 
-    def unknown_told(self, level: int) -> str | None:
-        """What is not known of the temperature, and the cure; None where nothing is lacking."""
-        if self.temperature_lost:
-            last = (
-                "was never read"
-                if self.heat.now_c is None
-                else "can no longer be read; the level does not fall"
-            )
-            return f"the temperature {last}; look at /sys/class/thermal, and whether the service may read it"
-        if level and (zone := self.heat.lost_zone) is not None:
-            return (
+    def troubles(self, level: int) -> dict[str, str]:
+        """What is not known and should be: by a stable code, a sentence with the cure."""
+        troubles = self._silence.troubles()
+        if level and TEMPERATURE not in troubles and (zone := self.heat.lost_zone) is not None:
+            troubles[TEMPERATURE] = (
                 f"the hottest zone, {zone}, can no longer be read and counts as it was last; look at "
                 "/sys/class/thermal"
             )
-        return None
+        return troubles
 
     def told_heat(self) -> str:
         """The temperature and the trip point as a sentence."""
@@ -141,12 +120,23 @@ class Device:
     def _take(self, reading: DeviceReading) -> None:
         self.reading, self._read_s = reading, reading.read_s
         self._warm_told = self.heat.update(reading)
-        if reading.throttled_by is not None:
-            self._was_throttled = bool(reading.throttled_by)
         if reading.over_current is not None:
             if self._over_current is not None:  # a counter that fell has begun anew
                 self._new_events += max(0, reading.over_current - self._over_current)
             self._over_current = reading.over_current
+
+    def _told(self) -> dict[str, bool]:
+        """Of the sensors that count here, whether they tell anything now."""
+        reading = self.reading or DeviceReading(self._read_s)
+        told = {
+            THROTTLING: reading.throttled_by is not None,
+            OVER_CURRENT: reading.over_current is not None,
+        }
+        if not self._bare:
+            told[TEMPERATURE] = self._warm_told
+        if self._power_limit_w is not None:
+            told[POWER] = reading.board_w is not None
+        return told
 
     def _is_above(self, below_trip_c: float) -> bool:
         ahead_c = self.heat.ahead_c

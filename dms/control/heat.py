@@ -1,6 +1,7 @@
 """The hottest zone of the device, filtered, and how near it is to where the clocks fall. Pure.
 
-A zone that can no longer be read counts as it was read last: unknown is never cool.
+A zone that can no longer be read counts as it was read last: unknown is never cool. What no processor can be
+is None before it comes here (`sysfs.celsius`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,6 @@ TAU_S = 5.0
 """Time constant of the filter over the hottest zone: openpilot's `hardwared`."""
 AHEAD_S = 8.0
 """How far ahead a rise is carried: what the filter lags behind (`TAU_S`), and three seconds more."""
-COLDEST_C, HOTTEST_C = -60.0, 150.0
-"""Outside of these no board works: a zone that says so is not read (one switched off reads -256)."""
-TRIP_LOWEST_C, TRIP_HIGHEST_C = 40.0, 150.0
-"""Outside of these a trip point is not believed; the range of `control.assumed_trip_c`."""
 
 
 class Heat:
@@ -45,13 +42,9 @@ class Heat:
 
     def update(self, reading: DeviceReading) -> bool:
         """Take a new reading; return whether it told any temperature."""
-        if (trip_c := within(reading.trip_c, TRIP_LOWEST_C, TRIP_HIGHEST_C)) is not None:
-            self.trip_c, self.trip_read = trip_c, True
-        read = {
-            name: celsius
-            for name, value in reading.temperatures_c.items()
-            if (celsius := within(value, COLDEST_C, HOTTEST_C)) is not None
-        }
+        if reading.trip_c is not None:
+            self.trip_c, self.trip_read = reading.trip_c, True
+        read = {name: celsius for name, celsius in reading.temperatures_c.items() if celsius is not None}
         if read:
             self._zones_c.update(read)
             self._lost = self._zones_c.keys() - read.keys()
@@ -67,8 +60,3 @@ class Heat:
             step_c = weight * (hottest_c - self.now_c)
             self.now_c += step_c
             self._rise_c_s += weight * (step_c / passed_s - self._rise_c_s)
-
-
-def within(value: float | None, low: float, high: float) -> float | None:
-    """The value if it lies between the limits; None if it does not, or is unknown or no number."""
-    return value if value is not None and low <= value <= high else None

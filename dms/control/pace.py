@@ -34,6 +34,22 @@ class Clock:
         return self._watched_s
 
 
+class Lasting:
+    """How long a condition has held without a break."""
+
+    def __init__(self) -> None:
+        self._since_s: float | None = None
+
+    def update(self, now_s: float, holds: bool) -> float:
+        """Seconds up to `now_s`; minus infinity while it does not hold."""
+        if not holds:
+            self._since_s = None
+            return -math.inf
+        if self._since_s is None:
+            self._since_s = now_s
+        return now_s - self._since_s
+
+
 class Pace:
     """When the next step may be taken.
 

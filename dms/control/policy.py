@@ -11,16 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dms.config import ControlConfig
-from dms.control.device import Device, Lasting, Push
+from dms.control.device import Device, Push
 from dms.control.levels import LEVELS, TOP
-from dms.control.pace import Clock, Pace
+from dms.control.pace import Clock, Lasting, Pace
 from dms.control.strain import Load, Strain
 from dms.records import DeviceReading
 
 __all__ = ["Decision", "Load", "Policy"]
 
 RATE_LIMIT = "rate_limit"
-TEMPERATURE_UNKNOWN = "temperature_unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +80,7 @@ class Policy:
 
     def troubles(self) -> Mapping[str, str]:
         """What a person must know of: by a stable code, a sentence with the cure."""
-        troubles: dict[str, str] = {}
-        if (unknown := self._device.unknown_told(self._level)) is not None:
-            troubles[TEMPERATURE_UNKNOWN] = unknown
+        troubles = self._device.troubles(self._level)
         if self._level == TOP:
             troubles["reduced"] = (
                 f"level {TOP}: {LEVELS[TOP].title}; cool the device or take other work off it"
@@ -145,9 +142,9 @@ class Policy:
     def _held_by(self) -> str | None:
         if self._pace.held:
             return RATE_LIMIT
-        return TEMPERATURE_UNKNOWN if self._level and self._device.temperature_lost else None
+        return self._device.lost if self._level else None
 
     def _held_told(self, held_by: str) -> str:
         if held_by == RATE_LIMIT:
             return "too many changes within a minute"
-        return self._device.unknown_told(self._level) or ""
+        return self._device.troubles(self._level)[held_by]

@@ -62,7 +62,12 @@ class SensorReader:
     def _keep_trouble(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> bool:
-        """Turn whatever ended a read into a reading that knows nothing: a dead thread would keep the last."""
+        """Turn whatever ended a read into a reading that knows nothing.
+
+        This is a broad except: `Sensors` raises nothing, but if a fault in it ended this thread, the newest
+        reading would only grow old and no sensor be read again until a restart. Nothing is hidden by it: the
+        log has the trace, and what was lost holds the level and makes the health degraded.
+        """
         if not isinstance(error, Exception):
             return False
         trouble = f"{type(error).__name__}: {error}"

@@ -32,6 +32,7 @@ class Sensors:
         self._known: _Known | None = None
         self._looked_s = 0.0
         self._cpu = load.CpuLoad()
+        self._throttling = thermal.Throttling()
         self._supply = power.Supply()
         self._energy = power.ProcessorEnergy()
 
@@ -39,13 +40,14 @@ class Sensors:
         """All that can be told now, cheap enough for a few times a second; `now_s` is monotonic time."""
         if self._known is None or not 0 <= now_s - self._looked_s < LOOK_EVERY_S:
             self._known, self._looked_s = _Known(self._root), now_s
+            self._throttling.look(self._root)
             self._supply.look(self._root)
         known = self._known
         return DeviceReading(
             read_s=now_s,
             temperatures_c=known.temperatures.read(),
             trip_c=known.trip_c,
-            throttled_by=known.throttling.read(),
+            throttled_by=self._throttling.read(),
             over_current=self._supply.read(),
             board_w=power.board_w(known.rails.read()),
             cpu_load=self._cpu.read(self._root),
@@ -67,7 +69,8 @@ class Sensors:
 
     def throttled_by(self) -> tuple[str, ...] | None:
         """What holds clocks down now; None where nothing that would know can be read."""
-        return thermal.Throttling(self._root).read()
+        self._throttling.look(self._root)
+        return self._throttling.read()
 
     def over_current(self) -> int | None:
         """Over-currents and under-voltages since the start of the device; None where nothing counts them."""
@@ -134,6 +137,5 @@ class _Known:
     def __init__(self, root: Path) -> None:
         self.temperatures = thermal.Temperatures(root)
         self.trip_c = thermal.trip_c(root, board.model(root))
-        self.throttling = thermal.Throttling(root)
         self.rails = power.Rails(root)
         self.gpu = load.Gpu(root)

@@ -40,7 +40,8 @@ class SharedPolicy:
         """Note the load of a camera, and decide anew if it is time."""
         with self._lock:
             self._loads[camera] = now_s, load
-            if self._last is None or not 0 <= now_s - self._decided_s < self._every_s:
+            # A thread may come to the lock after one that asked later: that is no clock set back.
+            if self._last is None or now_s - self._decided_s >= self._every_s:
                 self._decided_s = now_s
                 self._last = self._policy.update(now_s, reading, worst(self._fresh(now_s)))
             return self._last
@@ -52,7 +53,7 @@ class SharedPolicy:
 
     def _fresh(self, now_s: float) -> list[Load]:
         oldest_s = now_s - FORGET_AFTER * self._every_s
-        return [load for told_s, load in self._loads.values() if oldest_s <= told_s <= now_s]
+        return [load for told_s, load in self._loads.values() if told_s >= oldest_s]
 
 
 class CameraPolicy:

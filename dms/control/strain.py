@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dms.config import ControlConfig
-from dms.control.device import LASTS_S, Lasting, Push
+from dms.control.device import LASTS_S, Push
+from dms.control.pace import Lasting
 from dms.records import DeviceReading
 
 DROPS_ABOVE = 0.05
@@ -61,7 +62,11 @@ class Strain:
             took_ms, limit_ms = 1e3 * self._load.latency_p95_s, 1e3 * self._late_s
             return Push("latency", f"judgements take {took_ms:.1f} ms (p95), more than {limit_ms:.1f}", False)
         if self._dropping_for_s >= LASTS_S and self._load.drop_ratio is not None:
-            return Push("drops", f"{100 * self._load.drop_ratio:.0f} % of the frames come too fast", False)
+            return Push(
+                "drops",
+                f"{100 * self._load.drop_ratio:.0f} % of the frames are lost: the loop is not free in time",
+                False,
+            )
         return None
 
     def lets_fall(self, level: int) -> bool:

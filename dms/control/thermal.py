@@ -61,9 +61,19 @@ class Temperatures:
 
 
 class Throttling:
-    """The cooling devices that are there now; `read` tells which of them hold clocks down."""
+    """The cooling devices: `look` finds them, `read` tells which of them hold clocks down.
 
-    def __init__(self, root: Path) -> None:
+    One object has to live as long as the machine is watched: brakes of a PC that once were at work tell by
+    their rest that they let go. Else what holds a PC down would be unknown ever after.
+    """
+
+    def __init__(self) -> None:
+        self._brakes: list[tuple[str, Path]] = []
+        self._firmware: list[Path] = []
+        self._pc_brakes = False
+
+    def look(self, root: Path) -> None:
+        """Find the cooling devices that are there now."""
         found = devices(root, "sys/class/thermal/cooling_device*")
         named = [(text(device / "type") or "", device / "cur_state") for device in found]
         self._brakes = [(name, state) for name, state in named if _holds_clocks(name)]
@@ -74,8 +84,9 @@ class Throttling:
         states = [(name, count(path)) for name, path in self._brakes]
         bits = [count(path, base=16) for path in self._firmware]
         at_work = [name for name, state in states if state is not None and state > 0]
+        self._pc_brakes |= any(name in PC_BRAKES for name in at_work)
         at_work += [name for word in bits if word for bit, name in PI_HOLDS.items() if word >> bit & 1]
-        witnesses = [state for name, state in states if name not in PC_BRAKES] + bits
+        witnesses = [state for name, state in states if self._pc_brakes or name not in PC_BRAKES] + bits
         is_known = any(state is not None for state in witnesses)
         return tuple(at_work) if at_work or is_known else None
 

@@ -11,7 +11,7 @@ from dms.backends import BACKENDS, Backend, Options, open_backend
 from dms.backends.checked import CheckedBackend
 from dms.backends.device import DeviceEngine
 from dms.config import EngineConfig, EnginesConfig
-from dms.engines.gate import chosen_precision, conditions, load_verdict
+from dms.engines.gate import Verdict, chosen_precision, conditions, load_verdict
 from dms.engines.manifest import Manifest, check_signature, load_manifest
 from dms.errors import EngineError, EngineMissing, EngineUnavailable
 from dms.resources import cache_folder, engines_folder
@@ -78,16 +78,21 @@ def open_engine(name: str, config: EnginesConfig, told: Callable[[str], None] = 
 def open_cheapest(
     name: str, config: EnginesConfig, opened: Opened, told: Callable[[str], None] = lambda step: None
 ) -> Opened | None:
-    """The cheapest form of an engine that passed the accuracy gate, on the runtime that runs it now.
+    """The other form of an engine that may be the cheaper one, on the runtime that runs it now.
 
     That is the gate's choice on this device; without a verdict that counts INT8, which passed the release's.
-    None: `opened` is the cheapest already, or there is no other that may be taken. It never ends the start,
-    for the configured engine does the work: what cannot be opened is told as a warning.
+    Whether it is cheaper than `opened` is for those to measure who run both (`stages.views.open_sight`).
+    None: `opened` is that form already, or there is no other that may be taken. It never ends the start, for
+    the configured engine does the work: what cannot be opened is told as a warning, and so is a configured
+    form that failed the gate here.
     """
     own: EngineConfig = getattr(config, name)
     note = load_manifest(folder_of(config) / name)
     options = options_of(own, config, told)
-    precision = _cheapest_precision(note, opened.runtime, options)
+    verdict = _counting_verdict(note, opened.runtime, options)
+    if verdict is not None:
+        _tell_failed(verdict, opened)
+    precision = verdict.chosen if verdict else _released_precision(note, opened.runtime)
     artefact = note.precision_for(precision, opened.runtime) if precision else opened.artefact
     if artefact == opened.artefact or artefact not in note.readable(opened.runtime):
         return None
@@ -104,11 +109,31 @@ def open_cheapest(
         return None
 
 
-def _cheapest_precision(note: Manifest, runtime: str, options: Options) -> str | None:
-    """The gate's choice on this device, if it counts; else INT8, but for a file that is known to fail."""
+def _counting_verdict(note: Manifest, runtime: str, options: Options) -> Verdict | None:
+    """What the gate found on this device, if it counts."""
     verdict = load_verdict(options.cache, note.net, runtime) if options.cache else None
-    if verdict is not None and not verdict.outdated(note, conditions(runtime, options)):
-        return verdict.chosen
+    if verdict is None or verdict.outdated(note, conditions(runtime, options)):
+        return None
+    return verdict
+
+
+def _tell_failed(verdict: Verdict, opened: Opened) -> None:
+    """Warn where the configured form loses too much on this device, whatever the level."""
+    found = next((c.figures for c in verdict.candidates if c.artefact == opened.artefact), None)
+    if found is not None and found.loss_points > verdict.limit_points:
+        log.warning(
+            "engine %s: the configured %s failed the gate on this device: it loses %.2f points, more than "
+            "%g; set engines.%s.precision: best to run what passed",
+            verdict.net,
+            opened.artefact,
+            found.loss_points,
+            verdict.limit_points,
+            verdict.net,
+        )
+
+
+def _released_precision(note: Manifest, runtime: str) -> str | None:
+    """INT8, but for a file that is known to fail."""
     proof = note.proofs.get(note.precision_for("int8", runtime), {}).get(runtime)
     return "int8" if proof is None or proof.passed else None
 

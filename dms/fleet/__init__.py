@@ -16,12 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dms import app
 from dms.config import Config, SourceConfig
 from dms.errors import ConfigError, InputError, SourceLost
 from dms.fleet.camera import Camera
 from dms.fleet.heart import Heart
 from dms.fleet.sharing import Shared, open_shared
+from dms.outputs import demo_broker, metrics_server, open_sinks
 from dms.service import Notifier, StopSignal
 from dms.sinks import Sink
 from dms.sinks.log import LogSink
@@ -73,12 +73,12 @@ def run(config: Config, tell: Callable[[str], None]) -> FleetSummary:
         own = {name: camera_config(config, name) for name in config.cameras}
         sources = {name: stack.enter_context(closing(_opened(name, own[name].source))) for name in own}
         shared = stack.enter_context(open_shared(config, tell))
-        stack.enter_context(app.demo_broker(config))
-        server = stack.enter_context(app.metrics_server(config))
+        stack.enter_context(demo_broker(config))
+        server = stack.enter_context(metrics_server(config))
         fleet = Fleet(own, notifier, stop.is_set)
         for name, source in sources.items():
             told = partial(_tell_named, tell, name)
-            opened = app.open_sinks(own[name], source, shared.origin, told, server)
+            opened = open_sinks(own[name], source, shared.origin, told, server)
             sinks = [stack.enter_context(closing(sink)) for sink in opened]
             sinks.append(LogSink(partial(_tell_named, notifier.status, name)))
             fleet.add(name, source, shared, sinks)

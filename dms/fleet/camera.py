@@ -12,19 +12,31 @@ from dms.app import VITALS_WINDOW_S
 from dms.config import Config
 from dms.control.governor import Governor
 from dms.errors import SourceLost
+from dms.fleet.guarded import Guarded
 from dms.fleet.heart import Heart, Pulse
 from dms.loop import UNDER_WAY_S, Loop
 from dms.metrics import Metrics
 from dms.pipeline import Pipeline
-from dms.records import Health, HealthState, Message
+from dms.records import (
+    Assessment,
+    DriverState,
+    Health,
+    HealthState,
+    Judgement,
+    Message,
+    Observation,
+    Signal,
+    UnknownCause,
+)
 from dms.sinks import Sink
 from dms.sources import FrameSource
 from dms.summary import Summary, SummarySink
 
 log = logging.getLogger(__name__)
 
-SIGN_EVERY_S = 1.0
-"""A camera without a first frame gives a sign of life this often: well within the watchdog's five seconds."""
+RETRY_EVERY_S = 0.4
+"""Pause before a source that failed is opened anew: within the time in which moments without a frame join
+into one stretch (`assess.availability.stale_after_s`), or no alert would tell that nobody watches."""
 HUNG_AFTER_S = 3.0
 """A camera that told nothing for this long hangs: whatever happens, it tells something every second."""
 
@@ -61,21 +73,29 @@ class Camera:
         """What ended it before its time."""
         self.missing: str | None = None
         """Why the first frame did not come in time; None once it has, or while it still may."""
-        self._config = _with_signs(config)
         self._open_timeout_s = config.source.open_timeout_s
         self._source = source
         self._reopen = reopen
         self._pipeline = pipeline
-        self._governor = governor
         self._heart = heart
         self._stop = stop
-        self._metrics = Metrics(VITALS_WINDOW_S)
         self._totals = SummarySink()
         self._pulse = Pulse(lambda: heart.spoke(name), time.monotonic)
-        self._sinks = (*sinks, self._totals, self._pulse)
+        self._guarded = [Guarded(sink) for sink in (*sinks, self._totals)]
+        self._sinks: tuple[Sink, ...] = (*self._guarded, self._pulse)
+        self._loop = Loop(
+            source,
+            pipeline,
+            self._sinks,
+            Metrics(VITALS_WINDOW_S),
+            _with_signs(config),
+            clock=time.monotonic,
+            stop=stop.is_set,
+            heartbeat=self._judged,
+            governor=governor,
+        )
         self._hung = False
         self._interrupted = False
-        self._dropped = 0
         self._begun_s = time.monotonic()
         self._ended_s: float | None = None
         self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
@@ -93,31 +113,33 @@ class Camera:
     def watch(self, now_s: float) -> None:
         """Say of a thread that hangs what it cannot say itself, and take it back once it lives again.
 
-        Called by another thread while this one may speak: sinks take a `Health` from any.
+        Called by another thread. The driver of a camera that hangs is unknown, whatever was seen last; once
+        it lives again its own next judgement stands.
         """
         silent_s = now_s - self._pulse.last_s
         if not self._hung and silent_s > HUNG_AFTER_S and self._thread.is_alive():
             self._hung = True
             why = f"camera {self.name} has told nothing for {silent_s:.0f} s: it hangs; restart the process"
             log.error("%s", why)
-            self._tell_others(Health(self._now_s(), HealthState.FAULT, {"camera_hung": why}))
+            self._tell_for_it(self._unknown())
+            self._tell_for_it(Health(self._now_s(), HealthState.FAULT, {"camera_hung": why}))
         elif self._hung and silent_s <= HUNG_AFTER_S:
             self._hung = False
             log.warning("camera %s lives again", self.name)
             if self._pulse.health is not None:
-                self._tell_others(replace(self._pulse.health, captured_s=self._now_s()))
+                self._tell_for_it(replace(self._pulse.health, captured_s=self._now_s()))
 
     def summary(self) -> Summary:
         """What came of it until now."""
         return self._totals.summary(
-            self._dropped + self._source.dropped,
+            self._loop.drops,
             (self._ended_s or time.monotonic()) - self._begun_s,
             interrupted=self._interrupted and not self._source.live,
         )
 
     def _run(self) -> None:
         while not self._is_over():
-            self._stop.wait(SIGN_EVERY_S)
+            self._stop.wait(RETRY_EVERY_S)
             self._renew_source()
         self._interrupted = self._stop.is_set()
         if (last := self._pipeline.finish()) is not None:
@@ -144,20 +166,9 @@ class Camera:
         return True
 
     def _judge(self) -> None:
-        loop = Loop(
-            self._source,
-            self._pipeline,
-            self._sinks,
-            self._metrics,
-            self._config,
-            clock=time.monotonic,
-            stop=self._stop.is_set,
-            heartbeat=self._judged,
-            governor=self._governor,
-        )
         while True:
             try:
-                return loop.run()
+                return self._loop.run()
             except SourceLost as error:
                 self._live_without(str(error))
 
@@ -172,9 +183,9 @@ class Camera:
         self._tell_trouble(HealthState.DEGRADED, {"source_lost": why})
 
     def _renew_source(self) -> None:
-        self._dropped += self._source.dropped
         self._source.close()
         self._source = self._reopen()
+        self._loop.go_on_with(self._source)
 
     def _tell_trouble(self, state: HealthState, causes: Mapping[str, str]) -> None:
         """Judge the moment without a frame, so that no former verdict stands; say why if that is new."""
@@ -191,14 +202,21 @@ class Camera:
         for sink in self._sinks:
             sink.publish(message)
 
-    def _tell_others(self, health: Health) -> None:
-        """All sinks but the pulse: it is not this camera's thread that speaks."""
-        for sink in self._sinks:
-            if sink is not self._pulse:
-                sink.publish(health)
+    def _tell_for_it(self, message: Message) -> None:
+        """To all sinks but the pulse: it is not this camera's thread that speaks."""
+        for sink in self._guarded:
+            sink.publish_if_free(message)
+
+    def _unknown(self) -> Judgement:
+        """A moment without a frame. Not by the pipeline: that is this camera's thread's alone."""
+        now_s = self._now_s()
+        told = self._pulse.verdict
+        signals = {name: Signal(None) for name in told.signals} if told else {}
+        verdict = Assessment(now_s, DriverState.UNKNOWN, (UnknownCause.STALE,), signals)
+        return Judgement(Observation(now_s, frame_id=-1), verdict, (), {})
 
 
 def _with_signs(config: Config) -> Config:
-    """A loop that does not wait longer for its first frame than a sign of life may take."""
-    wait_s = min(config.source.open_timeout_s, SIGN_EVERY_S)
+    """A loop that waits for its first frame as for any other: time without a judgement is never longer."""
+    wait_s = min(config.source.open_timeout_s, config.assess.availability.stale_after_s / 2)
     return config.model_copy(update={"source": config.source.model_copy(update={"open_timeout_s": wait_s})})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 
-from dms.records import Health, Message
+from dms.records import Assessment, Health, Judgement, Message
 from dms.service import Notifier
 
 
@@ -66,12 +66,15 @@ class Pulse:
         self._clock = clock
         self.last_s = clock()
         self.health: Health | None = None
+        self.verdict: Assessment | None = None
 
     def publish(self, message: Message) -> None:
-        """Note that the camera lives, and what it says of its health."""
+        """Note that the camera lives, and what it says of its driver and its health."""
         self.last_s = self._clock()
         if isinstance(message, Health):
             self.health = message
+        elif isinstance(message, Judgement):
+            self.verdict = message.assessment
         self._spoke()
 
     def fault(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Sinks: who is told. One file each, built in `app.py`."""
+"""Sinks: who is told. One file each, built in `outputs.py`."""
 
 from __future__ import annotations
 

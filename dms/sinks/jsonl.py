@@ -1,4 +1,4 @@
-"""Writes one line of JSON a frame, always whole lines."""
+"""Writes one line of JSON a frame and one a change of level or health, always whole lines."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import logging
 import mmap
 import os
 import stat
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dms.errors import SinkError
-from dms.records import Judgement, Message
+from dms.records import Control, Health, Judgement, Message
 from dms.sinks import payload, values
 
 log = logging.getLogger(__name__)
@@ -22,8 +23,9 @@ FLUSH_LINES = 64
 
 
 class JsonlSink:
-    """A file of `dms.frame/1` lines. A former file of that name is replaced, or with `append` continued.
+    """A file of `dms.frame/1` lines, between them `dms.control/1` and `dms.health/1` as they come.
 
+    A former file of that name is replaced, or with `append` continued.
     Lines are appended whole, several in one system call, so a process that is killed leaves no half line; one
     that a power cut left at the end of a former file is cut off. When a write fails (disk full) its lines are
     dropped and counted, the file is cut back to whole lines, and writing goes on with the next ones.
@@ -40,7 +42,8 @@ class JsonlSink:
         self._path = path
         self._epoch_offset = epoch_offset
         self._file = _open(path, append)
-        self._lines: list[bytes] = []
+        # A deque, because a health may come from another thread. That one never writes: the disk may hang.
+        self._lines: deque[bytes] = deque()
         self._first_s = 0.0
         self._fault: str | None = None
         self._closed = False
@@ -48,17 +51,15 @@ class JsonlSink:
         """Lines that could not be written, since the start."""
 
     def publish(self, message: Message) -> None:
-        """Take a judgement; other messages are ignored."""
-        if self._closed or not isinstance(message, Judgement):
+        """Take a judgement, or a change of level or health, which is written with the next judgements."""
+        if self._closed:
             return
-        now_s = message.observation.captured_s
-        if not self._lines:
-            self._first_s = now_s
-        document = payload.frame(message, self._epoch_offset())
-        self._lines.append(values.encode(document).encode() + b"\n")
-        waited = not 0 <= now_s - self._first_s < FLUSH_EVERY_S
-        if waited or message.alerts or len(self._lines) >= FLUSH_LINES:
-            self._flush()
+        if isinstance(message, Judgement):
+            self._take(message)
+        elif isinstance(message, Control):
+            self._add(payload.control(message, self._epoch_offset()))
+        elif isinstance(message, Health):
+            self._add(payload.health(message, self._epoch_offset()))
 
     def fault(self) -> str | None:
         """Why lines are being lost; None when all is well."""
@@ -76,11 +77,22 @@ class JsonlSink:
         self._closed = True
         os.close(self._file)
 
+    def _take(self, judgement: Judgement) -> None:
+        now_s = judgement.observation.captured_s
+        if not self._lines:
+            self._first_s = now_s
+        self._add(payload.frame(judgement, self._epoch_offset()))
+        waited = not 0 <= now_s - self._first_s < FLUSH_EVERY_S
+        if waited or judgement.alerts or len(self._lines) >= FLUSH_LINES:
+            self._flush()
+
+    def _add(self, document: values.Document) -> None:
+        self._lines.append(values.encode(document).encode() + b"\n")
+
     def _flush(self) -> None:
-        lines, self._lines = self._lines, []
-        if not lines:
+        if not self._lines:
             return
-        data = b"".join(lines)
+        data = b"".join(self._lines.popleft() for _ in range(len(self._lines)))
         error = "the disk is full"
         try:
             written = os.write(self._file, data)

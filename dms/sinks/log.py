@@ -121,9 +121,13 @@ def vitals_line(vitals: Vitals, epoch_offset_s: float | None = None) -> str:
     """The vitals in one line."""
     return (
         f"{clock(vitals.captured_s, epoch_offset_s)}  {vitals.fps:.1f} fps, "
-        f"latency p50 {vitals.latency_p50_s * 1e3:.1f} ms, p95 {vitals.latency_p95_s * 1e3:.1f} ms, "
+        f"latency p50 {_ms(vitals.latency_p50_s)}, p95 {_ms(vitals.latency_p95_s)}, "
         f"{vitals.dropped} dropped, {vitals.rss_bytes / 1e6:.0f} MB"
     )
+
+
+def _ms(seconds: float | None) -> str:
+    return "unknown" if seconds is None else f"{seconds * 1e3:.1f} ms"
 
 
 def clock(captured_s: float, epoch_offset_s: float | None = None) -> str:

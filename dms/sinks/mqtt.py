@@ -73,6 +73,7 @@ class MqttSink:
         self._active: dict[str, Alert] = {}
         self._verdict = Assessment(math.nan, DriverState.UNKNOWN)
         self._control: Control | None = None
+        self._health_told = False
         self._state_seq = 0
         self._event_seq = 0
         self._state_key: object = None
@@ -120,13 +121,14 @@ class MqttSink:
         }
 
     def close(self) -> None:
-        """Hand over what is left, unsay verdict and level, say `offline`; takes a few seconds at most."""
+        """Hand over what is left, unsay what is retained, say `offline`; takes a few seconds at most."""
         if self._closed:
             return
         self._closed = True
         if self.connected:
             self._unsay_verdict()
             self._unsay_level()
+            self._unsay_health()
             self._link.drain()  # first: nothing may come after `offline`
             self._tell_status(online=False, reason="closed")
             self._link.drain()
@@ -201,10 +203,17 @@ class MqttSink:
     def _unsay_level(self) -> None:
         """Replace the retained level, as the verdict."""
         if self._control is not None:
-            document = payload.control_ended(self._control, self._epoch_offset())
+            document = payload.control_ended(self._control, self._verdict.captured_s, self._epoch_offset())
             self._newest("control", document, retain=True)
 
+    def _unsay_health(self) -> None:
+        """Replace the retained health, as the verdict."""
+        if self._health_told:
+            document = payload.health_ended(self._verdict.captured_s, self._epoch_offset())
+            self._newest("health", document, retain=True)
+
     def _tell_health(self, health: Health) -> None:
+        self._health_told = True
         self._newest("health", payload.health(health, self._epoch_offset()), retain=True)
 
     def _greet(self) -> None:

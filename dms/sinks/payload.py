@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from dms import __version__
 from dms.control.levels import LEVELS
@@ -25,12 +25,15 @@ from dms.records import (
     Face,
     Fatigue,
     Health,
+    HealthState,
     Judgement,
     Vitals,
 )
 from dms.sinks.values import Document, ms, number, utc
 
 Value = float | str | None
+
+ENDED, ENDED_DETAIL = "ended", "The run ended."
 
 _UNREAD = DeviceReading(math.nan)
 
@@ -111,17 +114,12 @@ def control(decided: Control, epoch_offset_s: float | None) -> Document:
     }
 
 
-def control_ended(last: Control, epoch_offset_s: float | None) -> Document:
-    """`dms.control/1` of a system that has ended: it works at no level any more."""
-    return {
-        **control(last, epoch_offset_s),
-        "level": None,
-        "title": None,
-        "previous": last.level,
-        "cause": "ended",
-        "detail": "The run ended.",
-        "held": False,
-    }
+def control_ended(last: Control, ended_s: float, epoch_offset_s: float | None) -> Document:
+    """`dms.control/1` of a system that ended then: it works at no level any more."""
+    ended = replace(
+        last, captured_s=ended_s, previous=last.level, cause=ENDED, detail=ENDED_DETAIL, held=False
+    )
+    return {**control(ended, epoch_offset_s), "level": None, "title": None}
 
 
 def metrics(vitals: Vitals, undelivered: Mapping[str, int], epoch_offset_s: float | None) -> Document:
@@ -161,6 +159,12 @@ def health(health: Health, epoch_offset_s: float | None) -> Document:
         "state": health.state.value,
         "causes": [{"cause": cause, "detail": detail} for cause, detail in health.causes.items()],
     }
+
+
+def health_ended(ended_s: float, epoch_offset_s: float | None) -> Document:
+    """`dms.health/1` of a system that ended then: it is in no state any more."""
+    ended = Health(ended_s, HealthState.OK, {ENDED: ENDED_DETAIL})
+    return {**health(ended, epoch_offset_s), "state": None}
 
 
 def frame(judgement: Judgement, epoch_offset_s: float | None) -> Document:

@@ -6,6 +6,7 @@ off the newest messages when somebody asks. The metrics are listed in `docs/metr
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import socket
@@ -31,8 +32,10 @@ log = logging.getLogger(__name__)
 STAGE_BUCKETS_S = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 LATENCY_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.025, 0.033, 0.05, 0.067, 0.1, 0.2, 0.5, 1.0)
 """Up to the interval of 60, 30, 20 and 15 frames a second, where deadlines are, and beyond."""
-CLIENT_TIMEOUT_S = 2.0
-"""One client is served at a time; one that says nothing for this long is left."""
+REQUEST_TIMEOUT_S = 2.0
+"""One client is served at a time; one that takes longer to ask, or to be sent to, is left."""
+CLOSE_TIMEOUT_S = 3.0
+"""More than one request may take, and far less than a service manager bears."""
 
 
 class PrometheusServer:
@@ -102,11 +105,17 @@ class PrometheusServer:
         return families.values()
 
     def close(self) -> None:
-        """Free the port and end the thread. May be called twice."""
+        """Free the port and end the thread; at most about `CLOSE_TIMEOUT_S`. May be called twice."""
+        # shutdown() waits without a limit for the request in hand.
+        stopper = threading.Thread(target=self._stop, name="prometheus-stop", daemon=True)
+        stopper.start()
+        stopper.join(CLOSE_TIMEOUT_S)
+        self._httpd.server_close()
+
+    def _stop(self) -> None:
         if self._thread.is_alive():
             self._httpd.shutdown()
             self._thread.join()
-        self._httpd.server_close()
 
 
 class PrometheusSink:
@@ -199,10 +208,37 @@ class _Server(WSGIServer):
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = CLIENT_TIMEOUT_S
+    timeout = REQUEST_TIMEOUT_S
+
+    def setup(self) -> None:
+        """Read under one deadline: the time-out of a socket begins anew with every byte."""
+        super().setup()
+        self.rfile = io.BufferedReader(_Request(self.connection, time.monotonic() + REQUEST_TIMEOUT_S))
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: every scrape would be a line."""
+
+
+class _Request(io.RawIOBase):
+    """What a client sends until a deadline on the monotonic clock."""
+
+    def __init__(self, connection: socket.socket, ends_s: float) -> None:
+        self._connection, self._ends_s = connection, ends_s
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Raises TimeoutError past the deadline."""
+        left_s = self._ends_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the request took too long")
+        self._connection.settimeout(left_s)
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            # Of writing this limits the whole, not each byte.
+            self._connection.settimeout(REQUEST_TIMEOUT_S)
 
 
 def _client() -> Any:

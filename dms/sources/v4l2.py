@@ -49,24 +49,22 @@ def open_device(config: SourceConfig) -> V4l2Reader:
     if not capture.isOpened():
         raise SourceLost(
             f"{path} does not open as a camera: another program may hold it (`fuser -v {path}`), "
-            f"or it is the metadata node of a camera (devices here: {_devices()})"
+            f"or it is the metadata node of a camera (devices here: {', '.join(list_devices()) or 'none'})"
         )
     return V4l2Reader(capture, config)
 
 
 def _trouble(path: str) -> str | None:
     if not Path(path).exists():
-        return f"no camera at {path}: plug it in, or set source.uri to one of the devices here: {_devices()}"
+        here = list_devices()
+        others = f"or name one that is here: {', '.join(here)}" if here else "there is none here at all"
+        return f"no camera at {path}: plug it in, {others}"
     if not os.access(path, os.R_OK | os.W_OK):
         return (
             f"no permission to open {path}: add this user to the group 'video' "
             "(`sudo usermod -aG video $USER`, then log in again)"
         )
     return None
-
-
-def _devices() -> str:
-    return ", ".join(list_devices()) or "none"
 
 
 class V4l2Reader:

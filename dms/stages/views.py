@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -34,6 +35,9 @@ FOLLOWERS = frozenset({"fatigue", "distraction"})
 WARM_UP_RUNS = 6
 WARM_UP_SHAPE = 360, 640
 """Height and width of the empty frame, where nothing is known of the frames to come."""
+CLEARLY_FASTER = 0.9
+"""Share of the configured engine's time below which another is taken for cheaper: the quickest of a few runs
+wavers. A guess."""
 Place = Crop | Letterbox
 """Which part of the frame: a turned square, or all of it."""
 
@@ -159,7 +163,10 @@ def _prepared(engines: Mapping[str, DeviceEngine], cache: Path, shape: tuple[int
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The ways to all engines, and the seconds that one run takes: as configured, and of cheaper forms."""
+    """The ways to all engines, and the seconds that one run takes: as configured, and of cheaper forms.
+
+    `cheapest_s` has those that are switched to, by the names of the nets.
+    """
 
     views: Mapping[str, View]
     configured_s: Mapping[str, float]
@@ -185,7 +192,9 @@ def open_sight(
 ) -> Iterator[Sight]:
     """Both ways to each engine that has a cheaper form, warmed up.
 
-    On a GPU each way is a chain of its own; an engine without a cheaper form runs in both. See `open_views`.
+    A form of `cheapest` that is not clearly faster here, or does not run, is left aside: a step up the ladder
+    must never make a frame dearer. On a GPU each way is a chain of its own; an engine without a cheaper form
+    runs in both. See `open_views`.
     """
     with ExitStack() as stack:
         views = stack.enter_context(open_views(engines, cache, shape))
@@ -193,10 +202,24 @@ def open_sight(
         cheapest_s: Mapping[str, float] = {}
         if cheapest:
             others = stack.enter_context(open_views({**engines, **cheapest}, cache, shape))
-            # One that does not run here is left out: it must not be found out under heat.
-            cheapest_s = warm_up({name: others[name] for name in cheapest}, shape)
+            tried_s = warm_up({name: others[name] for name in cheapest}, shape)
+            cheapest_s = {name: run_s for name, run_s in tried_s.items() if _pays(name, run_s, configured_s)}
             views.update({name: SwitchedView(views[name], others[name]) for name in cheapest_s})
         yield Sight(views, configured_s, cheapest_s)
+
+
+def _pays(name: str, run_s: float, configured_s: Mapping[str, float]) -> bool:
+    """Whether a form that takes `run_s` is worth switching to; where the configured one fails, any is."""
+    own_s = configured_s.get(name, math.inf)
+    if run_s < CLEARLY_FASTER * own_s:
+        return True
+    log.info(
+        "engine %s: the form for levels 2 to 4 takes %.2f ms, the configured one %.2f: all levels keep that",
+        name,
+        1e3 * run_s,
+        1e3 * own_s,
+    )
+    return False
 
 
 def warm_up(views: Mapping[str, View], shape: tuple[int, int] | None = None) -> dict[str, float]:

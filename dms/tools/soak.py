@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import tempfile
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 from dms import app
 from dms.config import Config
-from dms.config.sinks import PrometheusConfig
 from dms.control.governor import Governor
 from dms.control.policy import Policy
 from dms.control.reader import SensorReader
@@ -27,24 +26,22 @@ from dms.control.sensors import Sensors
 from dms.errors import InputError
 from dms.loop import Loop
 from dms.metrics import Metrics
-from dms.records import DeviceReading
-from dms.sinks import Sink
-from dms.sinks.prometheus import PrometheusServer, PrometheusSink
+from dms.outputs import metrics_server, open_sinks
 from dms.sources import form_of
 from dms.tools.soak_clock import DrivingClock
 from dms.tools.soak_director import Director
 from dms.tools.soak_drive import Drive, Order, Told
 from dms.tools.soak_laps import Recording, hear
-from dms.tools.soak_rig import FaultyBackend, Rig, SensorTree, disturbable, open_broker
+from dms.tools.soak_rig import FaultyBackend, Rig, disturbable, open_broker
 from dms.tools.soak_schedule import Fault, schedule
+from dms.tools.soak_sensors import InStep, SensorTree
 from dms.tools.soak_source import Laps
 from dms.tools.soak_verdict import Run
 from dms.tools.soak_witness import Witness
 
-SENSORS_BEHIND_S = 2.0
-"""Driving time goes on without a new reading for no longer: less than what the controller calls unknown."""
-SENSORS_PATIENCE_S = 1.0
-"""Wall time that a reading is waited for; then the thread that reads may be late, and is to be found out."""
+if TYPE_CHECKING:
+    from dms.sinks.prometheus import PrometheusServer
+
 SCRAPE_TIMEOUT_S = 2.0
 
 
@@ -123,9 +120,13 @@ def _open_drive(
         )
         tree = SensorTree(folder / "device")
         governor = stack.enter_context(_open_governor(config, controlled, tree, clock, order))
-        origin = app.stated(engines, cheapest)
-        sinks = [stack.enter_context(closing(s)) for s in app.open_sinks(config, source, origin, _silent)]
-        sinks += stack.enter_context(_open_prometheus(drive))
+        used = {name: cheapest[name] for name in controlled.sight.cheapest_s}
+        origin = app.stated(engines, used)
+        server = stack.enter_context(metrics_server(config))
+        if server is not None:
+            drive.scrape = _scraper(server)
+        opened = open_sinks(config, source, origin, _silent, server)
+        sinks = [stack.enter_context(closing(sink)) for sink in opened]
         drive.sinks = [*sinks, witness]
         drive.plan = plan_of(order, recording, can_freeze=broker.can_freeze)
         drive.rig = Rig(source, faulty, tree, broker, folder / "frames.jsonl")
@@ -146,14 +147,15 @@ def _open_drive(
 
 
 def _own(config: Config, port: int, lines: Path) -> Config:
-    """The configuration with the soak's broker and file."""
+    """The configuration with the soak's broker, file and endpoint."""
     sinks = config.sinks
     mqtt = sinks.mqtt.model_copy(
         update={"enabled": True, "host": "127.0.0.1", "port": port, "vehicle": "soak", "demo_broker": False}
     )
     jsonl = sinks.jsonl.model_copy(update={"path": str(lines)})
-    off = sinks.prometheus.model_copy(update={"enabled": False})
-    own = sinks.model_copy(update={"mqtt": mqtt, "jsonl": jsonl, "prometheus": off})
+    there = find_spec("prometheus_client") is not None
+    prometheus = sinks.prometheus.model_copy(update={"enabled": there, "host": "127.0.0.1", "port": 0})
+    own = sinks.model_copy(update={"mqtt": mqtt, "jsonl": jsonl, "prometheus": prometheus})
     return config.model_copy(update={"sinks": own})
 
 
@@ -169,50 +171,18 @@ def _open_governor(
     every_s = config.control.every_s
     policy = Policy(config.control, controlled.scheduler.budget_s, controlled.sight.level_costs())
     with closing(SensorReader(Sensors(tree.root), every_s / order.speed)) as reader:
-        yield Governor(policy, _InStep(reader.newest, clock), controlled.use, every_s)
+        yield Governor(policy, InStep(reader.newest, clock), controlled.use, every_s)
 
 
-class _InStep:
-    """Keeps driving time from running away from the thread that reads the sensors on the machine's clock."""
+def _scraper(server: PrometheusServer) -> Callable[[], None]:
+    """Asks the endpoint for all figures, as Prometheus does."""
+    address = f"http://127.0.0.1:{server.port}/metrics"
 
-    def __init__(self, newest: Callable[[], DeviceReading | None], clock: DrivingClock) -> None:
-        self._newest = newest
-        self._clock = clock
-        self._read_s = -1.0
-        self._fresh_s = clock()
+    def scrape() -> None:
+        with urlopen(address, timeout=SCRAPE_TIMEOUT_S) as answer:
+            answer.read()
 
-    def __call__(self) -> DeviceReading | None:
-        """The newest reading; waited for where the last one is old on driving time."""
-        reading = self._newest()
-        if self._clock() - self._fresh_s > SENSORS_BEHIND_S:
-            with self._clock.paused():
-                give_up_s = time.monotonic() + SENSORS_PATIENCE_S
-                while self._is_old(reading := self._newest()) and time.monotonic() < give_up_s:
-                    time.sleep(1e-3)
-        if reading is not None and not self._is_old(reading):
-            self._read_s, self._fresh_s = reading.read_s, self._clock()
-        return reading
-
-    def _is_old(self, reading: DeviceReading | None) -> bool:
-        return reading is None or reading.read_s == self._read_s
-
-
-@contextmanager
-def _open_prometheus(drive: Drive) -> Iterator[list[Sink]]:
-    """The endpoint, asked at every look; nothing where its package is not installed."""
-    if find_spec("prometheus_client") is None:
-        yield []
-        return
-    with closing(PrometheusServer(PrometheusConfig(enabled=True, port=0))) as server:
-        address = f"http://127.0.0.1:{server.port}/metrics"
-
-        def scrape() -> None:
-            with urlopen(address, timeout=SCRAPE_TIMEOUT_S) as answer:
-                answer.read()
-
-        drive.scrape = scrape
-        with closing(PrometheusSink(server, "soak")) as sink:
-            yield [sink]
+    return scrape
 
 
 def _silent(line: str) -> None:

@@ -14,8 +14,9 @@ from dms.backends import Arrays, Backend
 from dms.errors import EngineError
 from dms.records import Luma
 from dms.sources.luma import to_luma
-from dms.tools.soak_rig import COOL_C, Rig, full_disk, slow_disk
+from dms.tools.soak_rig import Rig, full_disk, slow_disk
 from dms.tools.soak_schedule import LEVEL, Injection, Kind
+from dms.tools.soak_sensors import COOL_C
 
 UNSEEN = ("unknown:blocked", "unknown:no_face", "unknown:eyes_hidden", "unknown:stale")
 BACK_S, AHEAD_S = 10.0, 20.0
@@ -241,7 +242,7 @@ KINDS = (
     Kind("disk_slow", "a disk that takes its time", lambda rig, chance: slow_disk(rig.lines)),
     Kind("sensors_lost", "temperatures cannot be read", _unread, UNREAD, LONGER_S),
     _cools("hot", f"{HOT_C:.0f} C for a while", _heated, LONGEST_S),
-    _cools("jumping", f"temperatures jump from 20 to {HOT_C:.0f} C", _jumping, LONGEST_S),
+    Kind("jumping", f"temperatures jump from 20 to {HOT_C:.0f} C", _jumping, length_s=LONGER_S),
     _cools("throttled", "clocks are held down", _braked, LONG_S),
 )
 # fmt: on

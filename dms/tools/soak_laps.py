@@ -106,26 +106,29 @@ def tally_lap(
         disturbed: from and to, in order.
         at_top: the same, when the level was the highest.
     """
-    left = [alert for alert in heard if begun_s <= alert.detected_s < begun_s + recording.length_s]
+
+    def in_the_way(alert: Heard) -> Spans:
+        return [*disturbed, *at_top] if alert.type in NOT_AT_TOP else disturbed
+
+    left = [alert for alert in heard if begun_s <= alert.told_s < begun_s + recording.length_s]
     for alert in recording.alerts:
-        due_s = begun_s + alert.detected_s
-        match = next((h for h in left if h.type == alert.type and abs(h.detected_s - due_s) <= SLACK_S), None)
+        due_s = begun_s + alert.told_s
+        match = next((h for h in left if h.type == alert.type and abs(h.told_s - due_s) <= SLACK_S), None)
         if match is not None:
             left.remove(match)
-        in_the_way = [*disturbed, *at_top] if alert.type in NOT_AT_TOP else disturbed
-        if _overlaps(in_the_way, due_s - LEAD_S, due_s + SLACK_S):
+        if _overlaps(in_the_way(alert), due_s - LEAD_S, due_s + SLACK_S):
             tally.disturbed += 1
             continue
         tally.expected[alert.type] += 1
         if match is not None:
             tally.came[alert.type] += 1
         else:
-            tally.missed[f"{alert.type} due at second {alert.detected_s:.0f} of the lap"] += 1
+            tally.missed[f"{alert.type} due at second {alert.told_s:.0f} of the lap"] += 1
     for extra in left:
         if extra.type in CUMULATED:
             tally.cumulated[extra.type] += 1
-        elif not _overlaps(disturbed, extra.detected_s - 2 * LEAD_S, extra.detected_s):
-            tally.unforeseen[f"{extra.type} at second {extra.detected_s - begun_s:.0f} of a lap"] += 1
+        elif not _overlaps(in_the_way(extra), extra.told_s - 2 * LEAD_S, extra.told_s):
+            tally.unforeseen[f"{extra.type} at second {extra.told_s - begun_s:.0f} of a lap"] += 1
 
 
 def _overlaps(spans: Spans, begin_s: float, end_s: float) -> bool:

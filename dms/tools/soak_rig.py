@@ -1,4 +1,4 @@
-"""What can be disturbed around the loop: engines, sensors, the broker, the disk."""
+"""What can be disturbed around the loop: engines, the broker, the disk."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ from dms.backends.checked import CheckedBackend
 from dms.demo_broker import DemoBroker
 from dms.engines.opening import Opened
 from dms.errors import SinkError
+from dms.tools.soak_sensors import SensorTree
 from dms.tools.soak_source import Laps
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
-COOL_C, TRIP_C = 50.0, 99.0
-"""Of the sensors that are written: those of a Jetson Orin at rest."""
 PAGE, PAGE_S = 4096, 0.05
 """Bytes that the slow disk takes at once, and how long over them: an SD card that collects garbage."""
 
@@ -62,39 +61,6 @@ def disturbable(engines: Mapping[str, Opened], faulty: dict[str, list[FaultyBack
         faulty.setdefault(name, []).append(backend)
         wrapped[name] = replace(engine, backend=CheckedBackend(name, backend), device=None)
     return wrapped
-
-
-class SensorTree:
-    """The kernel's files of a device with two zones, a trip point and one brake, below a folder."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        zones = root / "sys/class/thermal"
-        self._zones = [zones / "thermal_zone0", zones / "thermal_zone1"]
-        self._brake = zones / "cooling_device0"
-        for zone, name in zip(self._zones, ("cpu-thermal", "tj-thermal"), strict=True):
-            _write(zone / "type", name)
-            _write(zone / "trip_point_0_type", "passive")
-            _write(zone / "trip_point_0_temp", f"{1000 * TRIP_C:.0f}")
-            _write(zone / "cdev0/type", "cpufreq-cpu0")
-            _write(zone / "cdev0_trip_point", "0")
-        _write(self._brake / "type", "cpufreq-cpu0")
-        self.brake(0)
-        self.heat(COOL_C)
-
-    def heat(self, celsius: float) -> None:
-        """Both zones read so from now on."""
-        for zone in self._zones:
-            _write(zone / "temp", f"{1000 * celsius:.0f}")
-
-    def lose(self) -> None:
-        """The zones can no longer be read."""
-        for zone in self._zones:
-            (zone / "temp").unlink(missing_ok=True)
-
-    def brake(self, state: int) -> None:
-        """How far the clocks are held down; 0 = not at all."""
-        _write(self._brake / "cur_state", str(state))
 
 
 class SoakBroker(Protocol):
@@ -260,14 +226,6 @@ def _listens(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all: a reader must not find a file that was just emptied."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(f"{text}\n")
-    partial.replace(path)
 
 
 @contextmanager

@@ -16,10 +16,10 @@ ALERTS_KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An alert that began: its type, and when on driving time."""
+    """An alert that began: its type, and when it was told. Its own stamps a fault may have changed."""
 
     type: str
-    detected_s: float
+    told_s: float
 
 
 class Witness:
@@ -89,7 +89,7 @@ class Witness:
         for alert in judgement.alerts:
             if alert.phase is Phase.START:
                 self.alerts_begun += 1
-                self.recent.append(Heard(alert.type, alert.detected_s))
+                self.recent.append(Heard(alert.type, self._clock()))
 
     def _hear_control(self, control: Control) -> None:
         self.level = control.level

@@ -177,6 +177,29 @@ def test_every_change_of_level_is_told_and_a_system_that_ended_has_none(broker, 
     assert listener.all()[-1].topic.endswith("/status"), "nothing comes after `offline`"
 
 
+def test_what_is_retained_after_a_clean_end_tells_when_it_was_and_that_nothing_is_known(broker):
+    with closing(MqttSink(config(broker.port))) as sink:
+        until(lambda: sink.connected)
+        sink.publish(samples.good_health(captured_s=1.0))
+        sink.publish(samples.control(captured_s=2.0))
+        sink.publish(samples.judgement(captured_s=30.0))
+    with closing(Listener(broker.port)) as late:
+        late.wait(status("offline"))
+        told = {name: late.wait(on(f"/{name}"))[0] for name in ("state", "control", "health")}
+    assert all(heard.retained for heard in told.values())
+    assert {heard.document["captured_s"] for heard in told.values()} == {30.0}
+    assert [told["state"].document["state"], told["control"].document["level"]] == ["unknown", None]
+    assert told["health"].document["state"] is None
+
+
+def test_a_health_that_was_never_told_is_not_taken_back(broker, listener):
+    with closing(MqttSink(config(broker.port))) as sink:
+        listener.wait(status("online"))
+        tell(sink, 1)
+    listener.wait(status("offline"))
+    assert listener.all(on("/health")) == []
+
+
 def tell_now(sink, n):
     """An event and a state of a frame captured at this moment, by the machine's clock."""
     now_s = time.monotonic()

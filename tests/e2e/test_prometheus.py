@@ -2,10 +2,6 @@
 
 import math
 import re
-import socket
-import subprocess
-import sys
-import threading
 import time
 import urllib.request
 from contextlib import closing
@@ -17,7 +13,6 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from dms.config.sinks import PrometheusConfig
-from dms.errors import SinkError
 from dms.records import DriverState, Phase
 from dms.sinks.prometheus import PrometheusServer, PrometheusSink
 from dms.sinks.prometheus_gauges import FAMILIES, STALE_AFTER_S, Newest
@@ -199,67 +194,6 @@ def test_no_number_and_no_text_keeps_the_rest_from_being_read(server, sink, valu
     assert told["dms_fault", "odd?"] == 1
     assert told["dms_stage_seconds_sum", "face"] == pytest.approx(0.0012345)
     assert math.isfinite(told["dms_frame_latency_seconds_sum",])
-
-
-def test_closing_frees_the_port_and_ends_the_thread():
-    server = PrometheusServer(PrometheusConfig(port=0))
-    assert "prometheus" in [thread.name for thread in threading.enumerate()]
-    server.close()
-    server.close()
-    assert "prometheus" not in [thread.name for thread in threading.enumerate()]
-    with closing(PrometheusServer(PrometheusConfig(port=server.port))) as again:
-        assert again.port == server.port
-
-
-def test_a_port_that_is_taken_says_what_to_do(server):
-    with pytest.raises(
-        SinkError, match=r"cannot listen on 127\.0\.0\.1:\d+: Address already in use; .*free port"
-    ):
-        PrometheusServer(PrometheusConfig(port=server.port))
-
-
-def test_an_address_that_is_not_ours_says_what_to_do():
-    with pytest.raises(SinkError, match=r"cannot listen on 192\.0\.2\.1:0: .*address of this machine"):
-        PrometheusServer(PrometheusConfig(host="192.0.2.1", port=0))
-
-
-def test_without_the_package_the_cure_is_told():
-    script = """
-import sys
-sys.modules["prometheus_client"] = None
-from dms.config.sinks import PrometheusConfig
-from dms.errors import SinkError
-from dms.sinks.prometheus import PrometheusServer
-try:
-    PrometheusServer(PrometheusConfig(port=0))
-except SinkError as e:
-    print(e)
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
-    assert "pip install 'dms[metrics]'" in done.stdout, done.stderr
-
-
-def test_a_client_that_says_nothing_holds_up_neither_the_sink_nor_the_end(server, sink):
-    with socket.create_connection(("127.0.0.1", server.port)):
-        begun_s = time.monotonic()
-        for n in range(100):
-            sink.publish(samples.judgement(frame_id=n))
-        assert time.monotonic() - begun_s < 1
-        server.close()
-        assert time.monotonic() - begun_s < 10
-
-
-def test_ipv6():
-    try:
-        with socket.create_server(("::1", 0), family=socket.AF_INET6):
-            pass
-    except OSError:
-        pytest.skip("this machine has no IPv6")
-    with (
-        closing(PrometheusServer(PrometheusConfig(host="::1", port=0))) as server,
-        urllib.request.urlopen(f"http://[::1]:{server.port}/metrics", timeout=10) as answer,
-    ):
-        assert answer.status == 200
 
 
 def test_counting_a_frame_takes_little(server, sink):

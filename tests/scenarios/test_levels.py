@@ -1,11 +1,12 @@
 """No level of the controller may tell of closed eyes or a long look away more than 0.3 s late.
 
 The real pipeline and scheduler run at each level over what perfect engines would see of a story, so results
-are as old as they would be. Only the engines are played.
+are as old as they would be. Only the engines are played, and where a test says so frames come late.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -21,51 +22,66 @@ from dms.control.levels import LEVELS, TIMING_S, Level
 from dms.pipeline import Pipeline
 from dms.records import Alert, Frame, FrameState, Observation
 from dms.scheduler import Scheduler
-from dms.testing import Scene, Story
+from dms.testing import ManualClock, Scene, Story
 
 IMAGE = np.zeros((2, 2), np.uint8)
 ALWAYS = frozenset({"quality", "face", "eyes"})
 WARM_UP_S = 10.0
 """Time to calibrate on an attentive driver."""
+COST_S = 0.0005
+"""What each stage takes that runs."""
 
 
 class Played:
     """A stage that sees what the story shows, on the frames on which the scheduler lets it look."""
 
-    def __init__(self, name: str, story: Mapping[int, Observation]) -> None:
+    def __init__(self, name: str, story: Mapping[int, Observation], clock: ManualClock) -> None:
         self.name = name
         self._story = story
+        self._clock = clock
 
     def run(self, state: FrameState) -> FrameState:
         """Fill the own field when due; the face is followed on every frame, as the real stage does."""
         if self.name not in ALWAYS | state.due:
             return state
+        self._clock.advance(COST_S)
         shown = getattr(self._story[state.frame.id], self.name)
         return replace(state, seen=replace(state.seen, **{self.name: shown}))
 
 
 def alerts_at(
-    level: Level, story: Story, fps: float = 30.0, changes: Mapping[float, Level] | None = None
+    level: Level,
+    story: Story,
+    fps: float = 30.0,
+    changes: Mapping[float, Level] | None = None,
+    late: float = 0.0,
+    seed: int = 0,
 ) -> list[Alert]:
-    """Every phase of every alert that the story raises at a level; `changes` of it by time."""
+    """Every phase of every alert that the story raises at a level; `changes` of it by time.
+
+    `late` is the share of frames, drawn from `seed`, that come when they cannot be judged in time any more.
+    """
     shown = {observation.frame_id: observation for observation in story.observations()}
     scheduler = Scheduler(ScheduleConfig(), 1 / fps)
     scheduler.use(level)
     names = ("quality", "face", "eyes", "fatigue", "distraction")
+    clock = ManualClock()
+    chance = random.Random(seed)
     pipeline = Pipeline(
-        [Played(name, shown) for name in names],
+        [Played(name, shown, clock) for name in names],
         scheduler,
         Assessor(AssessConfig()),
         AlertManager(load_profile("euroncap_2026"), "levels"),
-        lambda: 0.0,
+        clock,
     )
     alerts: list[Alert] = []
     left = sorted((changes or {}).items())
     for frame_id, observation in shown.items():
         while left and observation.captured_s >= left[0][0]:
             scheduler.use(left.pop(0)[1])
-        if pipeline.admits(observation.captured_s, 0.0) is None:
-            alerts += pipeline.step(Frame(frame_id, observation.captured_s, IMAGE)).alerts
+        age_s = 1.05 / fps if chance.random() < late else 0.0
+        if pipeline.admits(observation.captured_s, age_s) is None:
+            alerts += pipeline.step(Frame(frame_id, observation.captured_s, IMAGE), age_s).alerts
     return alerts
 
 
@@ -101,13 +117,13 @@ STORIES: dict[str, tuple[Callable[[Story], Story], set[str]]] = {
 
 @cache
 def told(
-    name: str, level: Level, lead_s: float = 0.0, fps: float = 30.0, drop: float = 0.0
+    name: str, level: Level, lead_s: float = 0.0, fps: float = 30.0, drop: float = 0.0, late: float = 0.0
 ) -> dict[str, float]:
     """When each type of alert was told first, from the end of the warm-up; with `drop` the camera jitters."""
     story = Story(fps, drop=drop, jitter_s=(0.02, 0.05) if drop else None)
     tell, _ = STORIES[name]
     begins_s = story.attentive(WARM_UP_S + lead_s).end_s
-    alerts = first_told_s(alerts_at(level, tell(story).attentive(6.0), fps=fps))
+    alerts = first_told_s(alerts_at(level, tell(story).attentive(6.0), fps=fps, late=late))
     return {kind: now_s - begins_s for kind, now_s in alerts.items()}
 
 
@@ -137,6 +153,19 @@ def test_it_holds_for_a_camera_that_jitters_and_loses_frames(name: str) -> None:
     at_best, at_worst = (told(name, level, drop=0.1) for level in (LEVELS[0], LEVELS[4]))
     assert at_worst.keys() == at_best.keys() >= STORIES[name][1]
     assert max(abs(at_worst[kind] - at_best[kind]) for kind in at_best) <= TIMING_S
+
+
+@pytest.mark.parametrize("late", [0.3, 0.5, 0.8])
+@pytest.mark.parametrize("fps", [5.0, 7.0, 10.0, 15.0, 30.0])
+@pytest.mark.parametrize("name", ["sleep", "looks aside with the head", "no face"])
+def test_it_holds_where_frames_come_late(name: str, fps: float, late: float) -> None:
+    """Against a camera whose frames all come in time; level 0 as well."""
+    lead_s = 0.029
+    at_best = told(name, LEVELS[0], lead_s, fps)
+    for level in (LEVELS[0], LEVELS[1], LEVELS[4]):
+        disturbed = told(name, level, lead_s, fps, late=late)
+        assert disturbed.keys() == at_best.keys() >= STORIES[name][1]
+        assert max(abs(disturbed[kind] - at_best[kind]) for kind in at_best) <= TIMING_S, level
 
 
 @pytest.mark.parametrize("level", LEVELS, ids=lambda level: str(level.number))

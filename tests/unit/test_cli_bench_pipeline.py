@@ -1,6 +1,7 @@
 """`dms bench --pipeline` as it is called."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -22,6 +23,7 @@ def test_a_short_run_measures_the_real_chain_and_writes_all_that_was_asked_for(t
     assert result.exit_code == 0, result.output
     assert "A frame through the whole pipeline, 1 run" in result.stdout
     report = json.loads(json_path.read_text())
+    assert re.fullmatch(r"\d+\.\d+", report["environment"]["kernel"])
     assert list(report["engines"]) == ["face", "eyes", "fatigue", "distraction"]
     assert report["configured"] == ["--set", "engines.eyes.threads=1"]
     assert report["clip"]["frames"] == 270
@@ -63,6 +65,20 @@ def test_a_source_that_is_no_clip_is_told(tmp_path):
     result = dms("--pipeline", "--source", tmp_path)
     assert result.exit_code == 3
     assert "give a video file or `demo`" in result.stderr
+
+
+def test_a_clip_that_is_no_video_is_a_wrong_file(tmp_path):
+    (tmp_path / "broken.mp4").write_text("no video at all\n" * 100)
+    result = dms("--pipeline", "--source", tmp_path / "broken.mp4")
+    assert result.exit_code == 3
+    assert "broken.mp4" in result.stderr
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf"])
+def test_seconds_are_a_finite_number(seconds):
+    result = dms("--pipeline", "--seconds", seconds)
+    assert result.exit_code == 2
+    assert "--seconds" in result.stderr
 
 
 def test_a_page_without_a_place_is_told_before_the_long_work(tmp_path):

@@ -18,6 +18,12 @@ def test_a_choice_is_told_in_plain_words_with_or_without_null(key, may_be):
     assert str(told.value) == f"--set {key}=nope: {key}: 'nope' is not allowed: must be {may_be}"
 
 
+@pytest.mark.parametrize("value", ["{front: demo}", "{uri: demo}"])
+def test_a_camera_that_is_no_section_is_told_in_plain_words(value):
+    with pytest.raises(ConfigError, match=r"'demo' is not allowed: must be the keys of a source, such as"):
+        load_config([], [f"cameras={value}"])
+
+
 def test_no_key_shows_how_it_is_written_in_python():
     for path in leaf_paths():
         assert not any(word in allowed(path) for word in ("typing", "<class", "None")), path

@@ -9,6 +9,7 @@ import pytest
 
 from dms.errors import InputError
 from dms.files import (
+    make_folder,
     require_folder,
     with_section,
     write_atomically,
@@ -27,10 +28,24 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_told_before_and_after_the_work(tmp_path: Path) -> None:
     path = tmp_path / "gone" / "summary.json"
-    with pytest.raises(InputError, match="gone"):
+    with pytest.raises(InputError, match="gone does not exist"):
         require_folder(path)
     with pytest.raises(InputError, match="No such file"):
         write_atomically(path, "text")
+
+
+def test_a_file_in_place_of_a_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file is no folder"):
+        require_folder(tmp_path / "file" / "summary.json")
+    with pytest.raises(InputError, match=r"cannot make the folder .*file"):
+        make_folder(tmp_path / "file")
+
+
+def test_a_folder_is_made_with_those_above_it(tmp_path: Path) -> None:
+    for _ in range(2):
+        make_folder(tmp_path / "deep" / "down")
+    assert (tmp_path / "deep" / "down").is_dir()
 
 
 def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:

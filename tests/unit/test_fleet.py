@@ -7,17 +7,26 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dms.config import Config
+from dms.alerts import AlertManager, load_profile
+from dms.assess import Assessor
+from dms.config import Config, ScheduleConfig, ServiceConfig
+from dms.config.assess import AssessConfig
+from dms.control.levels import LEVELS
 from dms.errors import ConfigError, InputError, SourceLost
 from dms.fleet import Fleet, camera_config, run
+from dms.fleet.camera import Camera
+from dms.fleet.guarded import Guarded
 from dms.fleet.heart import Heart
 from dms.fleet.sharing import Shared, open_shared
-from dms.records import Frame, Health, HealthState, Judgement
+from dms.pipeline import Pipeline
+from dms.records import DriverState, Frame, Health, HealthState, Judgement, Message, UnknownCause, Vitals
+from dms.scheduler import Scheduler
 from dms.service import Notifier
 from dms.testing import MemorySink
 
@@ -217,12 +226,76 @@ def test_a_hung_camera_is_told_stops_the_watchdog_and_may_come_back(
     rig.sources["front"].released.clear()
     assert rig.sources["front"].hung.wait(WAIT_S)
     until(lambda: {"camera_hung"} in rig.causes("front"))
+    last = [m for m in rig.sinks["front"].messages if isinstance(m, Judgement)][-1]
+    assert last.observation.frame_id < 0
+    assert last.assessment.state is DriverState.UNKNOWN
+    assert last.assessment.unknown_causes == (UnknownCause.STALE,)
+    assert last.assessment.signals
+    assert all(signal.value is None for signal in last.assessment.signals.values())
     fed = rig.watchdog.fed
     rig.goes_on("rear")
     assert rig.watchdog.fed <= fed + 1
     rig.sources["front"].released.set()
     until(lambda: rig.causes("front")[-1] == set())
     until(lambda: rig.watchdog.fed > fed + 2)
+    rig.goes_on("front")
+
+
+def test_a_sink_that_hangs_holds_up_nobody_who_watches() -> None:
+    hangs, free = threading.Event(), threading.Event()
+
+    class Hanging(MemorySink):
+        def publish(self, message: Message) -> None:
+            hangs.set()
+            free.wait(WAIT_S)
+            super().publish(message)
+
+    inner = Hanging()
+    sink = Guarded(inner)
+    health = Health(0.0, HealthState.OK)
+    thread = threading.Thread(target=sink.publish, args=(health,))
+    thread.start()
+    assert hangs.wait(WAIT_S)
+    sink.publish_if_free(health)  # returns, and the message is lost
+    free.set()
+    thread.join(WAIT_S)
+    assert len(inner.messages) == 1
+    sink.publish_if_free(health)
+    assert len(inner.messages) == 2
+
+
+def test_counts_go_on_after_a_failure_and_the_summary_tells_all_of_them(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("dms.fleet.camera.RETRY_EVERY_S", 0.1)
+    scheduler = Scheduler(ScheduleConfig(), 1 / 50)
+    scheduler.use(LEVELS[4])
+    alerts = AlertManager(load_profile("euroncap_2026"), "test")
+    pipeline = Pipeline([], scheduler, Assessor(AssessConfig()), alerts, time.perf_counter)
+    config = Config(service=ServiceConfig(vitals_every_s=0.1))
+    sink, stop, old, fresh = MemorySink(), threading.Event(), Source(), Source()
+    old.dropped = 40
+    heart = Heart(Watchdog(), ["front"])
+    camera = Camera("front", config, old, lambda: fresh, pipeline, None, [sink], heart, stop)
+
+    def vitals() -> list[Vitals]:
+        return [m for m in sink.messages if isinstance(m, Vitals)]
+
+    with caplog.at_level(logging.CRITICAL, "dms.fleet.camera"):
+        camera.start()
+        until(lambda: len(vitals()) >= 3)
+        old.error = ValueError("the driver returned nonsense")
+        until(lambda: old.closed)
+        before = len(vitals())
+        until(lambda: len(vitals()) >= before + 3)
+    stop.set()
+    assert camera.join(WAIT_S)
+    for earlier, later in pairwise(vitals()):
+        assert earlier.frames <= later.frames
+        assert all(earlier.drops[reason] <= later.drops[reason] for reason in earlier.drops)
+    assert vitals()[-1].drops["newer"] == 40
+    assert vitals()[-1].drops["level"] > 0
+    assert camera.summary().dropped >= vitals()[-1].dropped
 
 
 def test_without_any_first_frame_the_run_fails_and_names_each(start: Callable[..., Rig]) -> None:

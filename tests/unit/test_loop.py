@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -38,11 +39,14 @@ FACE = Story(fps=30).attentive(1.0).observations()[0]
 class Stage:
     """Follows a face if it takes `takes_s` on the clock, else sees nothing; raises `errors[frame id]`."""
 
-    name = "eyes"
-
     def __init__(
-        self, clock: ManualClock, errors: dict[int, Exception] | None = None, takes_s: float = 0.0
+        self,
+        clock: ManualClock,
+        errors: dict[int, Exception] | None = None,
+        takes_s: float = 0.0,
+        name: str = "eyes",
     ) -> None:
+        self.name = name
         self._clock = clock
         self._errors = errors or {}
         self._takes_s = takes_s
@@ -57,7 +61,8 @@ class Stage:
 class CameraOnClock(ScriptedSource):
     """A live source: its clock runs to each frame's time, or by the time-out where none comes.
 
-    Every `late_every`-th frame comes `late_s` after its capture.
+    Every `late_every`-th frame comes `late_s` after its capture. With `every_s` frames come that often,
+    whatever time they bear.
     """
 
     def __init__(
@@ -66,8 +71,10 @@ class CameraOnClock(ScriptedSource):
         clock: ManualClock,
         late_s: float = 0.0,
         late_every: int = 1,
+        every_s: float | None = None,
     ) -> None:
         super().__init__(script, live=True)
+        self._every_s = every_s
         self._clock = clock
         self._late_s = late_s
         self._late_every = late_every
@@ -79,7 +86,8 @@ class CameraOnClock(ScriptedSource):
             self._clock.advance(timeout_s)
             raise
         comes_s = frame.captured_s + (0.0 if frame.id % self._late_every else self._late_s)
-        self._clock.advance(max(0.0, comes_s - self._clock()))
+        waits_s = max(0.0, comes_s - self._clock()) if self._every_s is None else self._every_s
+        self._clock.advance(waits_s)
         return frame
 
     def now_s(self) -> float:
@@ -125,11 +133,13 @@ class Rig:
         takes_s: float = 0.0,
         late_s: float = 0.0,
         late_every: int = 1,
+        every_s: float | None = None,
         decisions: dict[float, Decision] | None = None,
+        failing: str = "eyes",
     ) -> None:
         self.sink = MemorySink()
         self.clock = ManualClock()
-        self.beats = 0
+        self.beats_s: list[float] = []
         self.seen: list[int] = []
         self.stop = False
         if sink_fault:
@@ -137,14 +147,16 @@ class Rig:
         scheduler = Scheduler(ScheduleConfig(), 1 / 30)
         self.governor = FakeGovernor(decisions or {}, lambda level: scheduler.use(LEVELS[level]))
         pipeline = Pipeline(
-            [Stage(self.clock, errors, takes_s)],
+            [Stage(self.clock, errors, takes_s, failing)],
             scheduler,
             Assessor(AssessConfig()),
             AlertManager(load_profile("euroncap_2026"), "test"),
             self.clock,
         )
+        camera = CameraOnClock(script, self.clock, late_s, late_every, every_s)
+        self.source = camera if live else ScriptedSource(script)
         self.loop = Loop(
-            CameraOnClock(script, self.clock, late_s, late_every) if live else ScriptedSource(script),
+            self.source,
             pipeline,
             [self.sink],
             Metrics(10.0),
@@ -157,7 +169,15 @@ class Rig:
         )
 
     def _beat(self) -> None:
-        self.beats += 1
+        self.beats_s.append(self.clock())
+
+    @property
+    def beats(self) -> int:
+        return len(self.beats_s)
+
+    def longest_pause_s(self) -> float:
+        """Between two moments judged and told, by the clock of the machine."""
+        return max(b - a for a, b in pairwise([*self.beats_s, self.clock()]))
 
     def judgements(self) -> list[Judgement]:
         return [m for m in self.sink.messages if isinstance(m, Judgement)]
@@ -250,6 +270,21 @@ def test_a_failing_engine_degrades_and_recovers() -> None:
     ]
 
 
+@pytest.mark.parametrize(("name", "every"), [("face", 30), ("fatigue", 2), ("distraction", 6)])
+def test_an_engine_that_takes_turns_and_fails_is_told_once_and_not_well_between_its_turns(
+    name: str, every: int
+) -> None:
+    error = EngineOutputError(f"engine {name}: output holds NaN or infinity")
+    faults = {k: error for k in range(30, 150, every)}
+    rig = Rig(frames(0, 400), faults, live=True, failing=name)
+    rig.loop.run()
+    assert rig.health() == [
+        (HealthState.OK, ""),
+        (HealthState.DEGRADED, f"engine_{name}"),
+        (HealthState.OK, ""),
+    ]
+
+
 def test_blind_for_a_failing_engine_the_watchdog_is_not_fed() -> None:
     error = EngineOutputError("engine eyes: cudaErrorIllegalAddress")
     rig = Rig(frames(0, 6), {k: error for k in (2, 3, 4)})
@@ -268,6 +303,15 @@ def test_a_bug_in_a_stage_is_a_published_fault_without_a_heartbeat() -> None:
     ]
     assert rig.beats == 3
     assert len(rig.judgements()) == 5
+
+
+def test_a_bug_on_every_frame_hides_no_other_trouble_and_stops_no_vitals() -> None:
+    bugs: dict[int, Exception] = dict.fromkeys(range(150), ZeroDivisionError("bug"))
+    rig = Rig(frames(0, 150), bugs, live=True, sink_fault="broker localhost:1883 refuses")
+    rig.loop.run()
+    assert rig.health() == [(HealthState.FAULT, "internal_fault sink_memory")]
+    assert len(rig.vitals()) == 4
+    assert rig.beats == 0
 
 
 def test_a_sink_at_fault_is_degraded() -> None:
@@ -319,7 +363,7 @@ def test_what_a_level_passes_over_is_counted_and_no_loss() -> None:
     rig.loop.run()
     assert len(rig.seen) == pytest.approx(200, abs=2)
     assert rig.beats == len(rig.seen)
-    assert rig.loop.drops == {"newer": 0, "late": 0, "level": 301 - len(rig.seen)}
+    assert rig.loop.drops == {"newer": 0, "late": 0, "level": 301 - len(rig.seen), "failed": 0}
     told = rig.vitals()[-1]
     assert told.fps == pytest.approx(20, rel=0.02)
     assert (told.level, told.device) == (3, rig.governor.reading)
@@ -333,7 +377,7 @@ def test_frames_too_old_to_be_in_time_are_passed_over_and_a_loss() -> None:
     rig = Rig(frames(0, 301), live=True, takes_s=0.025, late_s=0.012, late_every=3, decisions=decisions)
     rig.loop.run()
     # The first is judged, because what a frame costs is not known before; the second brings a track.
-    assert rig.loop.drops == {"newer": 0, "late": 100, "level": 0}
+    assert rig.loop.drops == {"newer": 0, "late": 100, "level": 0, "failed": 0}
     assert rig.beats == len(rig.seen) == 201
     assert rig.vitals()[-1].latency_p95_s == pytest.approx(0.025)
     assert rig.governor.loads[0].drop_ratio == pytest.approx(1 / 3, abs=0.02)
@@ -377,6 +421,66 @@ def test_frames_with_one_and_the_same_time_are_told_once_and_judged() -> None:
     assert len(rig.seen) == 400
     assert [causes for _, causes in rig.health()][:2] == ["", "source_clock"]
     assert len(rig.health()) <= 3
+
+
+AT_LEVEL_4 = {0.0: Decision(4, 3, "temperature", "hot")}
+
+
+@pytest.mark.parametrize(
+    ("wrong_s", "told"),
+    [
+        (lambda i: 3.0, True),
+        (lambda i: 3.0 + 0.02 * (i % 2), True),
+        (lambda i: 3.0 + 0.001 * i, True),
+        (lambda i: 3.0 - 0.001 * i, True),
+    ],
+    ids=["still", "wavering", "creeping", "creeping back"],
+)
+@pytest.mark.parametrize("decisions", [{}, AT_LEVEL_4], ids=["level 0", "level 4"])
+def test_no_times_of_frames_silence_the_loop(
+    wrong_s: Callable[[int], float], told: bool, decisions: dict[float, Decision]
+) -> None:
+    """Ten seconds of frames at their pace by the clock, not by their times."""
+    wrong = [replace(f, captured_s=wrong_s(f.id)) for f in frames(91, 391) if isinstance(f, Frame)]
+    rig = Rig([*frames(0, 91), *wrong], live=True, every_s=1 / 30, decisions=decisions)
+    rig.loop.run()
+    assert rig.longest_pause_s() <= AssessConfig().availability.stale_after_s
+    assert len(rig.vitals()) >= 10
+    assert ((HealthState.DEGRADED, "source_clock") in rig.health()) == told
+    assert rig.beats == len(rig.seen) == 391 - sum(rig.loop.drops.values())  # none by a frame passed over
+
+
+@pytest.mark.parametrize("late_every", [1, 2, 3])
+@pytest.mark.parametrize("decisions", [{}, AT_LEVEL_4], ids=["level 0", "level 4"])
+@pytest.mark.parametrize("fps", [5, 30])
+def test_frames_that_are_late_silence_no_judgement(
+    fps: float, decisions: dict[float, Decision], late_every: int
+) -> None:
+    rig = Rig(
+        frames(0, int(10 * fps), fps),
+        live=True,
+        takes_s=0.001,
+        late_s=1.1 / fps,
+        late_every=late_every,
+        decisions=decisions,
+    )
+    rig.loop.run()
+    assert rig.longest_pause_s() <= AssessConfig().availability.stale_after_s
+    assert (rig.loop.drops["late"] > 0) == (fps == 30)
+    assert len(rig.vitals()) >= 8
+
+
+def test_counts_go_on_with_a_source_opened_anew() -> None:
+    rig = Rig(frames(0, 60), live=True, decisions=AT_LEVEL_4)
+    rig.source.dropped = 40
+    rig.loop.run()
+    fresh = CameraOnClock(frames(60, 120), rig.clock)
+    rig.loop.go_on_with(fresh)
+    rig.loop.run()
+    fresh.dropped = 2
+    assert rig.loop.drops["newer"] == 42
+    assert sum(rig.loop.drops.values()) == 42 + 120 - len(rig.seen)
+    assert rig.vitals()[-1].drops["newer"] == 40
 
 
 def test_times_that_are_none_do_not_end_the_run() -> None:

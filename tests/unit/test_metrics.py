@@ -8,10 +8,10 @@ from dms.metrics import MAX_FRAMES, Metrics
 from dms.records import DeviceReading
 
 
-def test_an_empty_window_is_all_zeros():
+def test_latencies_of_an_empty_window_are_unknown():
     vitals = Metrics(window_s=5.0).vitals(10.0, {"newer": 3})
     assert (vitals.frames, vitals.dropped, vitals.fps) == (0, 3, 0.0)
-    assert (vitals.latency_p50_s, vitals.latency_p95_s) == (0.0, 0.0)
+    assert (vitals.latency_p50_s, vitals.latency_p95_s, vitals.waited_p95_s) == (None, None, None)
     assert (vitals.stage_p50_s, vitals.stage_p95_s) == ({}, {})
 
 
@@ -136,6 +136,14 @@ def test_the_load_is_that_of_the_last_two_seconds():
     assert load.latency_p95_s == pytest.approx(0.01)
     assert load.drop_ratio == 0.0
     assert metrics.vitals(299 / 30, {}).latency_p95_s == pytest.approx(0.05)
+
+
+def test_a_count_of_losses_that_runs_backwards_is_no_loss():
+    metrics = Metrics(window_s=10.0)
+    metrics.frame(0.0, 0.01, {}, lost=5)
+    metrics.frame(0.1, 0.01, {}, lost=5)
+    metrics.frame(0.2, 0.01, {}, lost=2)
+    assert metrics.load(0.2).drop_ratio == 0.0
 
 
 def test_every_second_frame_lost_is_a_half():

@@ -71,9 +71,11 @@ def frame(index: int, fps: float = 30) -> Frame:
 
 
 def test_every_stage_is_timed_by_name() -> None:
-    judgement = pipeline(FatigueOnDemand()).step(frame(0))
-    assert set(judgement.stage_s) == {"fatigue", "judge"}
-    assert all(seconds > 0 for seconds in judgement.stage_s.values())
+    line = pipeline(Look(), FatigueOnDemand())
+    first, second = line.step(frame(0)).stage_s, line.step(frame(1)).stage_s
+    assert set(first) == {"eyes", "judge"}  # a stage that was not due took no time worth telling
+    assert set(second) == {"eyes", "fatigue", "judge"}
+    assert all(seconds > 0 for seconds in (*first.values(), *second.values()))
 
 
 def test_a_result_not_due_is_carried_with_the_time_it_was_measured() -> None:
@@ -128,8 +130,8 @@ def test_a_frame_over_the_budget_teaches_the_scheduler() -> None:
     line = pipeline(look, FatigueOnDemand(), scheduler=scheduler)
     for i in range(10):
         line.step(frame(i))
-    assert line.admits(0.4, 0.0) is None
-    assert line.admits(0.4, 0.002) == "late"
+    assert line.admits(10 / 30, 0.0) is None
+    assert line.admits(10 / 30, 0.002) == "late"
 
 
 def test_a_stage_that_a_level_switches_off_is_unknown_soon_and_the_rest_is_judged_on() -> None:
@@ -146,7 +148,12 @@ def test_a_stage_that_a_level_switches_off_is_unknown_soon_and_the_rest_is_judge
     line = pipeline(Look(), FatigueOnDemand(), Hands(), scheduler=scheduler)
     before = [line.step(frame(i)) for i in range(300)][-1]
     scheduler.use(LEVELS[4])
-    after = [line.step(frame(i)) for i in range(300, 345)][-1]
+    judged = [line.step(frame(i)) for i in range(300, 345)]
+    after = judged[-1]
+    carried = [j.observation for j in judged if j.observation.distraction]
+    ages_s = [seen.captured_s - seen.distraction.captured_s for seen in carried]
+    assert 0.4 < max(ages_s) <= AssessConfig().availability.stale_after_s
+    assert after.observation.distraction is None, "what is told is no older than what is judged by"
     assert before.assessment.signals["phone_s"].value == 0.0
     assert after.assessment.signals["phone_s"].value is None
     assert UnknownCause.STALE in after.assessment.unknown_causes

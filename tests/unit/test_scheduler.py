@@ -146,10 +146,21 @@ def test_a_late_frame_drops_the_next_but_never_two() -> None:
     due(plan, 0.033)
     plan.ran({"eyes": 0.01})
     assert plan.admits(0.066, 0.005) is None
+    due(plan, 0.066)
     assert plan.admits(0.1, 0.021) == "late"
     assert plan.admits(0.133, 0.0) is None
+    due(plan, 0.133)
     assert plan.admits(0.166, 0.025) == "late"
     assert [plan.admits(0.2 + i / 30, 0.025) for i in range(30)] == [None] * 30  # it does not help
+
+
+@pytest.mark.parametrize(("fps", "passed"), [(30, True), (15, True), (10, False), (5, False)])
+def test_no_frame_is_passed_over_as_late_where_frames_are_few(fps: float, passed: bool) -> None:
+    plan = Scheduler(ScheduleConfig(), 1 / fps)
+    due(plan, 0.0, tracking=False)
+    due(plan, 1 / fps)
+    plan.ran({"eyes": 0.001})
+    assert plan.admits(2 / fps, 1 / fps) == ("late" if passed else None)
 
 
 def test_with_costs_above_the_budget_every_frame_is_judged_as_it_comes() -> None:
@@ -168,6 +179,13 @@ def test_as_fast_as_it_goes_there_is_no_budget() -> None:
         plan.ran({"eyes": 5.0, **dict.fromkeys(names, 5.0)})
         assert plan.admits((i + 1) / 30, 0.0) is None
     assert len(play(plan, 30, 10)["distraction"]) == pytest.approx(50, abs=1)
+
+
+@pytest.mark.parametrize("times_s", [[5.0, 5.0], [5.0, 5.02, 5.0], [5.0, 4.99]], ids=str)
+def test_a_frame_whose_time_does_not_go_on_is_judged_at_any_level(times_s: list[float]) -> None:
+    plan = scheduler()
+    plan.use(LEVELS[4])
+    assert [plan.admits(now_s, 0.0) for now_s in times_s][-1] is None
 
 
 def test_a_clock_set_back_starts_the_rates_anew() -> None:

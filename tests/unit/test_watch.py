@@ -130,7 +130,10 @@ def test_a_level_is_told_with_its_cause_and_stays_in_sight_until_it_is_0():
     screen.show(state(), 0.0)
     assert "level" not in last_drawn(out)
     screen.show(control(), 0.1)
-    assert "level 2 (the cheapest engines that passed the gate); temperature: 88.0 °C" in out.getvalue()
+    assert (
+        "level 2 (the cheapest engines that passed the gate); temperature: hottest zone 88.0 C"
+        in out.getvalue()
+    )
     assert "level 2 (temperature)" in last_drawn(out)
     screen.show(control(level=0, previous=1), 0.2)
     assert "level" not in last_drawn(out)
@@ -139,8 +142,9 @@ def test_a_level_is_told_with_its_cause_and_stays_in_sight_until_it_is_0():
 
 
 def test_the_end_of_a_level():
-    assert control_line(payload.control_ended(samples.control(), None)) == "no level: The run ended."
-    assert level_word(payload.control_ended(samples.control(), None)) == ""
+    ended = payload.control_ended(samples.control(), 20.0, None)
+    assert control_line(ended) == "no level: The run ended."
+    assert level_word(ended) == ""
 
 
 def test_temperature_and_drops_are_in_sight_and_an_unknown_one_is_called_so():
@@ -148,6 +152,8 @@ def test_temperature_and_drops_are_in_sight_and_an_unknown_one_is_called_so():
     screen = Screen(out, live=True)
     screen.show(state(), 0.0)
     screen.show(metrics(), 0.1)
+    assert "71 °C  3 dropped" in last_drawn(out)
+    screen.show(item("metrics", payload.metrics(samples.no_frame_vitals(), {}, None)), 0.2)
     assert "71 °C  3 dropped" in last_drawn(out)
     screen.show(metrics(device=None), 0.2)
     assert "temperature unknown  3 dropped" in last_drawn(out)
@@ -237,6 +243,10 @@ def test_without_a_date_each_phase_has_its_own_time(phase, at_s):
 def test_health_names_its_causes():
     document = payload.health(samples.health(), None)
     assert health_line(document) == "system degraded (source_lost: /dev/video0: no frame)"
+
+
+def test_the_health_of_a_system_that_ended_is_unknown():
+    assert health_line(payload.health_ended(20.0, None)) == "system unknown (ended: The run ended.)"
 
 
 def test_a_broker_that_is_away_is_waited_for_and_stop_ends_it():

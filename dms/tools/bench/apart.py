@@ -35,7 +35,8 @@ def apart(
         limit_s: after so many seconds without a word the process is ended.
 
     Raises:
-        EngineError: `work` raised an error of ours, the process died, or it took too long.
+        DmsError: `work` raised it.
+        EngineError: the process died, or it took too long.
     """
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -48,7 +49,7 @@ def apart(
             if kind == "result":
                 return value  # type: ignore[no-any-return]
             if kind == "error":
-                raise EngineError(value)
+                raise value
             told(value)
     except EOFError as error:
         process.join()
@@ -74,7 +75,7 @@ def _child(sender: Connection, work: Callable[..., Any], args: tuple[Any, ...]) 
     try:
         result = work(*args, lambda word: sender.send(("told", word)))
     except DmsError as error:
-        sender.send(("error", str(error)))
+        sender.send(("error", error))
     else:
         sender.send(("result", result))
 

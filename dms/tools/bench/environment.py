@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from importlib.metadata import packages_distributions, version
@@ -24,7 +25,7 @@ def environment(
         cores=len(os.sched_getaffinity(0)),
         board=sensors.model(),
         l4t=sensors.l4t(),
-        kernel=platform.release(),
+        kernel=".".join(re.findall(r"\d+", platform.release())[:2]),  # the rest names a build
         versions=_versions(runtimes),
         power_mode=sensors.power_mode(),
         cpu_clocks_mhz=sensors.cpu_clocks_mhz(),

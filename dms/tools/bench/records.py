@@ -104,12 +104,14 @@ class SpeedUp(_Strict):
 class Device(_Strict):
     """Means while frames were paced; None where the device does not tell.
 
-    `board_w` is what the whole board took, `frame_mj` the same a frame; `cpu_mhz` is of the fastest core,
-    `gpu_load` from 0 to 1, `hottest_c` of the hottest zone.
+    `board_w` is what the whole board took, `frame_mj` the same a frame. `processor_mj` is what a PC's
+    processors alone used a frame, for whatever ran on them. `cpu_mhz` is of the fastest core, `gpu_load` from
+    0 to 1, `hottest_c` of the hottest zone.
     """
 
     board_w: float | None = None
     frame_mj: float | None = None
+    processor_mj: float | None = None
     cpu_mhz: float | None = None
     gpu_mhz: float | None = None
     gpu_load: float | None = None

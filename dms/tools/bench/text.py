@@ -122,7 +122,9 @@ def tables(report: Report) -> list[Table]:
     if any(row.device != Device() for row, _ in rows):
         found.append(
             table(
-                "The device, on average while paced; all of the board", DEVICE, lambda r, f: _device(r.device)
+                "The device, on average while paced; all of the board, but the processors' energy alone",
+                DEVICE,
+                lambda r, f: _device(r.device),
             )
         )
     return found
@@ -159,18 +161,14 @@ def _cost(row: Row, figures: Figures) -> list[str]:
     ]
 
 
-DEVICE = ["board W", "mJ/frame", "CPU MHz", "GPU MHz", "GPU %", "hottest °C"]
+DEVICE = ["board W", "mJ/frame", "processor mJ/frame", "CPU MHz", "GPU MHz", "GPU %", "hottest °C"]
 
 
 def _device(device: Device) -> list[str]:
     load = None if device.gpu_load is None else 100 * device.gpu_load
-    return [
-        _known(device.board_w, 2),
-        *(
-            _known(value, 0)
-            for value in (device.frame_mj, device.cpu_mhz, device.gpu_mhz, load, device.hottest_c)
-        ),
-    ]
+    energies = device.frame_mj, device.processor_mj
+    state = device.cpu_mhz, device.gpu_mhz, load, device.hottest_c
+    return [_known(device.board_w, 2), *(_known(value, 0) for value in (*energies, *state))]
 
 
 def _known(value: float | None, digits: int) -> str:

@@ -20,7 +20,7 @@ import psutil
 
 from dms.config import Config, SourceConfig
 from dms.config.sinks import SinksConfig
-from dms.errors import EngineError
+from dms.errors import DmsError, EngineError
 from dms.fleet import Fleet, camera_config
 from dms.fleet.sharing import open_shared
 from dms.records import Judgement, Luma, Message
@@ -127,7 +127,7 @@ def measure(
     size: Size = (640, 360),
     told: Told = lambda line: None,
 ) -> CamerasReport:
-    """Measure every count; `told` hears a line when one is done.
+    """Measure every count until one's process dies; `told` hears a line when one is done.
 
     Args:
         config: engines, rates and judgement; its sources and sinks are not used.
@@ -138,14 +138,21 @@ def measure(
         told: hears of the progress.
 
     Raises:
-        EngineError: a count's process died.
+        EngineError: the process of the first count died.
     """
-    rows = []
+    rows: list[Row] = []
+    ended = None
     for count in counts:
-        row = apart(_count, config, count, seconds, frames, size, limit_s=LIMIT_S + 2 * seconds)
+        try:
+            row = apart(_count, config, count, seconds, frames, size, limit_s=LIMIT_S + 2 * seconds)
+        except DmsError as error:
+            if not rows:
+                raise
+            ended = f"{count} streams could not be measured, nor were more tried: {error}"
+            break
         told(line(row))
         rows.append(row)
-    return CamerasReport(frames, size, seconds, tuple(rows))
+    return CamerasReport(frames, size, seconds, tuple(rows), ended)
 
 
 def _count(config: Config, count: int, seconds: float, frames: Frames, size: Size, told: Told) -> Row:
@@ -192,20 +199,21 @@ def _row(watches: Sequence[Stopwatch], window: _Window, pictures_bytes: int) -> 
         for at_s, latency_s in watch.times_s
         if begin.at_s <= at_s < end.at_s
     ]
-    p50, p95, p99 = np.percentile(latencies_ms, (50, 95, 99))
+    judged = len(latencies_ms)
+    p50_ms, p95_ms, p99_ms = map(float, np.percentile(latencies_ms, (50, 95, 99))) if judged else [None] * 3
     in_time = sum(latency_ms <= 1e3 / FPS for latency_ms in latencies_ms)
     machine_s = wall_s * len(os.sched_getaffinity(0))
     own_s = end.own_s - begin.own_s
     return Row(
         streams=len(watches),
-        fps=len(latencies_ms) / wall_s / len(watches),
+        fps=judged / wall_s / len(watches),
         missed=max(0.0, 1 - in_time / due),
-        dropped=max(0.0, 1 - len(latencies_ms) / due),
-        p50_ms=float(p50),
-        p95_ms=float(p95),
-        p99_ms=float(p99),
+        dropped=max(0.0, 1 - judged / due),
+        p50_ms=p50_ms,
+        p95_ms=p95_ms,
+        p99_ms=p99_ms,
         cpu_percent=100 * own_s / machine_s,
         others_percent=100 * max(0.0, end.all_s - begin.all_s - own_s) / machine_s,
-        switches=(end.switches - begin.switches) / len(latencies_ms),
+        switches=(end.switches - begin.switches) / judged if judged else None,
         rss_mb=(psutil.Process().memory_info().rss - pictures_bytes) / 1e6,
     )

@@ -24,30 +24,34 @@ class Row:
     within one interval of their capture, `dropped` the part of them that was never judged. Latencies run from
     the capture to the sinks. `cpu_percent` and `others_percent` are of the cores this process may run on:
     its own, and that of all others, who disturb the figures. `switches` are context switches a judged
-    frame. `rss_mb` is without the clip's pictures.
+    frame. Where none was judged, latencies and switches are None. `rss_mb` is without the clip's pictures.
     """
 
     streams: int
     fps: float
     missed: float
     dropped: float
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
     cpu_percent: float
     others_percent: float
-    switches: float
+    switches: float | None
     rss_mb: float
 
 
 @dataclass(frozen=True, slots=True)
 class CamerasReport:
-    """All counts of one run. `frames` tells where the pictures came from."""
+    """All counts of one run.
+
+    `frames` tells where the pictures came from, `ended` why the counts after the last row are missing.
+    """
 
     frames: Frames
     size: Size
     seconds: float
     rows: tuple[Row, ...]
+    ended: str | None = None
 
     @property
     def kept(self) -> int:
@@ -86,16 +90,21 @@ class CamerasReport:
             "switches a frame | MB |",
             "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
         )
-        return "\n".join([*head, *map(line, self.rows), "", _verdict(self)])
+        ended = ["", self.ended] if self.ended else []
+        return "\n".join([*head, *map(line, self.rows), "", _verdict(self), *ended])
 
 
 def line(row: Row) -> str:
     """One line of the table in Markdown."""
     return (
-        f"| {row.streams} | {row.fps:.1f} | {row.missed:.2%} | {row.dropped:.2%} | {row.p50_ms:.1f} | "
-        f"{row.p95_ms:.1f} | {row.p99_ms:.1f} | {row.cpu_percent:.0f} % | {row.others_percent:.0f} % | "
-        f"{row.switches:.1f} | {row.rss_mb:.0f} |"
+        f"| {row.streams} | {row.fps:.1f} | {row.missed:.2%} | {row.dropped:.2%} | {_told(row.p50_ms)} | "
+        f"{_told(row.p95_ms)} | {_told(row.p99_ms)} | {row.cpu_percent:.0f} % | {row.others_percent:.0f} % | "
+        f"{_told(row.switches)} | {row.rss_mb:.0f} |"
     )
+
+
+def _told(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
 
 
 def _verdict(report: CamerasReport) -> str:

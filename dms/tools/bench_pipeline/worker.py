@@ -41,7 +41,8 @@ class Worker:
         """What the method returns.
 
         Raises:
-            EngineError: it, or opening, raised an error of ours; the process died; it took too long.
+            DmsError: it, or opening, raised it.
+            EngineError: the process died, or it took too long.
         """
         try:
             self._pipe.send((method, args))
@@ -53,7 +54,7 @@ class Worker:
             end = f"exit code {self._process.exitcode}"
             raise EngineError(f"{self._name}: the process ended by itself ({end})") from error
         if kind == "error":
-            raise EngineError(value)
+            raise value
         return value
 
     def close(self) -> None:
@@ -72,6 +73,6 @@ def _serve(pipe: Connection, opener: Opener, args: tuple[Any, ...]) -> None:
                 method, given = pipe.recv()
                 pipe.send(("result", getattr(opened, method)(*given)))
     except DmsError as error:
-        pipe.send(("error", str(error)))
+        pipe.send(("error", error))
     except EOFError:
         return  # the caller is gone

@@ -105,7 +105,7 @@ def measure(config: Config, frames: Sequence[Frame], turns: int, told: Callable[
                 bench.play(frames, (turn + 1) * length_s)
         return Report(
             engines={name: str(engine) for name, engine in engines.items()},
-            cheapest={name: str(engine) for name, engine in cheapest.items()},
+            cheapest={name: str(cheapest[name]) for name in controlled.sight.cheapest_s},
             seconds=length_s,
             turns=turns,
             levels=[_cost(bench, benches[0], length_s) for bench in benches],

@@ -58,7 +58,7 @@ def _heading(outcome: Outcome) -> str:
     lines = (
         f"{outcome.scenario.title} ({outcome.scenario.fps:g} frames a second{lost})",
         f"Simulated device: {device.title}",
-        f"Frames missed: {missed}",
+        f"Missed of the frames asked for: {missed}",
     )
     return "\n".join(lines)
 
@@ -137,6 +137,6 @@ def _latency(panel: Any, outcome: Outcome) -> None:
 
 
 def _misses(panel: Any, outcome: Outcome) -> None:
-    _series(panel, outcome, lambda sample: 100 * sample.missed / max(1, sample.captured))
+    _series(panel, outcome, lambda sample: 100 * sample.missed / max(1, sample.asked))
     panel.set_ylim(0, max(LEAST_SHOWN_PERCENT, panel.get_ylim()[1]))
-    panel.set_ylabel(f"missed %\n(of {SAMPLE_S:g} s)")
+    panel.set_ylabel(f"missed, % of\nasked for (in {SAMPLE_S:g} s)")

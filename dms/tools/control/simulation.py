@@ -44,14 +44,17 @@ ALWAYS = frozenset(STAGES) - TURNS
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What happened in `SAMPLE_S` seconds: the hottest, the last clock and level, counts of frames."""
+    """What happened in `SAMPLE_S` seconds: the hottest, the last clock and level, counts of frames.
+
+    `asked` are the captured frames without those that the level does not ask for.
+    """
 
     end_s: float
     die_c: float
     clock: float
     level: int
     cheapest: bool
-    captured: int
+    asked: int
     judged: int
     missed: int
     latency_p95_s: float | None
@@ -61,7 +64,7 @@ class Sample:
 class Trace:
     """A whole drive under one rule. `missed` counts frames judged after their budget, or never.
 
-    Frames that the level does not ask for are no misses: `spared`.
+    Frames that the level does not ask for are no misses: `spared`. The others are `asked` for.
     """
 
     scenario: Scenario
@@ -78,6 +81,11 @@ class Trace:
     throttled_s: float = 0.0
     hottest_c: float = -273.0
     down_at_s: float | None = None
+
+    @property
+    def asked(self) -> int:
+        """Frames that could be missed."""
+        return self.captured - self.spared
 
 
 def simulate(scenario: Scenario, device: Device, rule: str, costs: Costs, config: Config, seed: int) -> Trace:
@@ -133,7 +141,7 @@ class _Drive:
 
     def _arrive(self, captured_s: float) -> None:
         self._trace.captured += 1
-        self._recent.captured += 1
+        self._recent.asked += 1
         if self._plant.down:
             self._miss()
             return
@@ -193,6 +201,7 @@ class _Drive:
     def _drop(self, reason: str) -> None:
         if reason == "level":
             self._trace.spared += 1
+            self._recent.asked -= 1
             return
         self._lost += 1
         self._miss()
@@ -238,7 +247,7 @@ class _Recent:
     """What happened since the last sample."""
 
     hottest_c: float = -273.0
-    captured: int = 0
+    asked: int = 0
     missed: int = 0
     latencies_s: list[float] = field(default_factory=list)
 
@@ -250,7 +259,7 @@ class _Recent:
             clock=0.0 if plant.down else plant.clock,
             level=rule.level.number,
             cheapest=rule.level.cheapest,
-            captured=self.captured,
+            asked=self.asked,
             judged=len(self.latencies_s),
             missed=self.missed,
             latency_p95_s=p95_s,

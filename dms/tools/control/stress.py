@@ -51,12 +51,12 @@ SETTLED_S = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One judged frame: seconds since the block began, latency, level; frames captured and missed so far."""
+    """One judged frame: seconds since the block began, latency, level; frames asked for and missed so far."""
 
     at_s: float
     latency_s: float
     level: int
-    captured: int
+    asked: int
     missed: int
 
 
@@ -64,8 +64,8 @@ class Seen:
 class Block:
     """One block of one rule; `begun_s` counts from the first.
 
-    `missed_percent` is of the frames captured: those judged after the budget and those dropped because there
-    was no time. Frames that the level does not ask for stand in `drops` alone. `settled_percent` is the same
+    `missed_percent` is of the frames asked for, which are those captured without those that the level does
+    not ask for: judged after the budget, or dropped because there was no time. `settled_percent` is the same
     from `SETTLED_S` on. `changes` holds (seconds since the block began, level, cause, detail).
     `others_cores` is what processes that are not ours took meanwhile.
     """
@@ -126,13 +126,13 @@ class _Watch:
 
     name = "watch"
 
-    def __init__(self, camera: ClipCamera, budget_s: float, lost: Callable[[], int]) -> None:
+    def __init__(self, camera: ClipCamera, budget_s: float, drops: Callable[[], Mapping[str, int]]) -> None:
         self.begun_s = time.monotonic()
         self.seen: list[Seen] = []
         self.changes: list[tuple[float, int, str, str]] = []
         self._camera = camera
         self._budget_s = budget_s
-        self._lost = lost
+        self._drops = drops
         self._late = 0
         self._level = 0
 
@@ -146,8 +146,10 @@ class _Watch:
         now_s = time.monotonic()
         latency_s = now_s - frame.captured_s
         self._late += latency_s > self._budget_s
-        missed = self._late + self._lost()
-        self.seen.append(Seen(now_s - self.begun_s, latency_s, self._level, self._camera.captured, missed))
+        drops = self._drops()
+        asked = self._camera.captured - drops["level"]
+        missed = self._late + sum(drops.values()) - drops["level"]
+        self.seen.append(Seen(now_s - self.begun_s, latency_s, self._level, asked, missed))
 
     def fault(self) -> str | None:
         return None
@@ -222,7 +224,7 @@ def summary(blocks: Sequence[Block]) -> Iterator[str]:
         )
         yield f"| {rule} | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |"
     yield ""
-    yield f"settled: from second {SETTLED_S:g} of a block on"
+    yield f"missed: of the frames asked for; settled: the same from second {SETTLED_S:g} of a block on"
     for number, block in enumerate(blocks, start=1):
         for at_s, level, cause, detail in block.changes:
             yield f"block {number}, {at_s:5.1f} s: level {level}, {cause}: {detail}"
@@ -244,7 +246,7 @@ def _block(
             governor = stack.enter_context(open_governor(config, controlled))
         camera = ClipCamera(images, config.source.fps)
         budget_s = controlled.scheduler.budget_s
-        watch = _Watch(camera, budget_s, lambda: _lost(loop.drops))
+        watch = _Watch(camera, budget_s, lambda: loop.drops)
         loop = Loop(
             camera,
             controlled.pipeline,
@@ -274,15 +276,10 @@ def _block(
     )
 
 
-def _lost(drops: Mapping[str, int]) -> int:
-    """Frames dropped for lack of time; what the level passes over is no loss."""
-    return sum(count for reason, count in drops.items() if reason != "level")
-
-
 def missed_percent(seen: Sequence[Seen], from_s: float) -> float:
-    """Of the frames captured from a moment on."""
+    """Of the frames asked for from a moment on."""
     later = [each for each in seen if each.at_s >= from_s]
     if len(later) < 2:
         return math.nan
     first, last = later[0], later[-1]
-    return 100 * (last.missed - first.missed) / (last.captured - first.captured)
+    return 100 * (last.missed - first.missed) / (last.asked - first.asked)

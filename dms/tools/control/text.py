@@ -46,7 +46,7 @@ def as_values(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
             "scenario": outcome.scenario.name,
             "title": outcome.scenario.title,
             "device": outcome.scenario.device,
-            "hottest_at_top_c": outcome.top_c,
+            "top": asdict(outcome.top),
             "rules": {rule: asdict(figures) for rule, figures in outcome.figures.items()},
             "checks": [asdict(check) for check in outcome.checks],
             "changes": [asdict(change) for change in outcome.traces["controlled"].changes],

@@ -18,7 +18,7 @@ class Desk:
     def __init__(self) -> None:
         self.changed: list[Level] = []
         self.reads = self.loads = 0
-        self.celsius = 50.0
+        self.celsius: float | None = 50.0
         self.load = IN_TIME
         policy = Policy(ControlConfig(), 1 / 30, (1.0, 0.8, 0.6, 0.4, 0.2))
         self.governor = Governor(policy, self._read, self.changed.append, EVERY_S)
@@ -62,7 +62,7 @@ def test_a_hold_is_told_at_its_begin_and_at_its_end() -> None:
     desk.celsius = 82.0
     now_s = 10.0
     causes = []
-    for celsius in (82.0, float("nan"), 82.0):
+    for celsius in (82.0, None, 82.0):
         desk.celsius = celsius
         for _ in range(40):
             now_s += EVERY_S

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from dms.config import ControlConfig
 from dms.control.levels import LEVELS
-from dms.control.policy import Load, Policy
+from dms.control.policy import Decision, Load, Policy
 from dms.control.shared import SharedPolicy, worst
+from dms.records import DeviceReading
 
 BUDGET_S = 1 / 30
 EVERY_S = 0.5
 LATE, IN_TIME = Load(0.05, 0.0), Load(0.005, 0.0)
 
 
+class Noted(Policy):
+    """A policy that keeps what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(ControlConfig(), BUDGET_S, [1.0 - 0.1 * level.number for level in LEVELS])
+        self.asked: list[tuple[float, Load]] = []
+
+    def update(self, now_s: float, reading: DeviceReading | None, load: Load) -> Decision:
+        self.asked.append((now_s, load))
+        return super().update(now_s, reading, load)
+
+
 def shared() -> SharedPolicy:
-    policy = Policy(ControlConfig(), BUDGET_S, [1.0 - 0.1 * level.number for level in LEVELS])
-    return SharedPolicy(policy, BUDGET_S, EVERY_S)
+    return SharedPolicy(Noted(), BUDGET_S, EVERY_S)
 
 
 def test_the_worst_of_what_is_known_counts() -> None:
@@ -50,6 +62,16 @@ def test_what_a_camera_told_long_ago_counts_no_more() -> None:
     gone.update(0.0, None, LATE)
     levels = [front.update(tick * EVERY_S, None, IN_TIME).level for tick in range(7, 60)]
     assert set(levels) == {0}
+
+
+def test_threads_that_come_to_the_lock_out_of_order_decide_once_and_leave_nobody_out() -> None:
+    noted = Noted()
+    policy = SharedPolicy(noted, BUDGET_S, EVERY_S)
+    rear, front = policy.of("rear", BUDGET_S), policy.of("front", BUDGET_S)
+    for tick in range(10):
+        rear.update(tick * EVERY_S, None, LATE)
+        front.update(tick * EVERY_S - 0.001, None, IN_TIME)  # it asked first, and came second
+    assert noted.asked == [(tick * EVERY_S, LATE) for tick in range(10)]
 
 
 def test_the_troubles_are_those_of_the_device() -> None:

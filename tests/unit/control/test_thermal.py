@@ -124,3 +124,13 @@ def test_a_pc_whose_brakes_rest_may_still_be_held_by_its_hardware(tmp_path):
     assert sensors.throttled_by() is None
     trees.plant(tmp_path, trees.cooling(Processor="3\n"))
     assert sensors.throttled_by() == ("Processor",)
+
+
+def test_brakes_of_a_pc_that_let_go_tell_so_after_a_new_look_at_the_files_too(tmp_path):
+    """Unknown ever after would hold the level for good."""
+    sensors = Sensors(trees.pc(tmp_path))
+    told = []
+    for now_s, state in enumerate(("0", "3", "0", "0")):
+        trees.plant(tmp_path, trees.cooling(Processor=f"{state}\n"))
+        told.append(sensors.read(20.0 * now_s).throttled_by)
+    assert told == [None, ("Processor",), (), ()]

@@ -1,11 +1,13 @@
-"""Source, cameras, broker, and where a run writes."""
+"""Source, cameras, broker, Prometheus, and where a run writes."""
 
 import socket
+import sys
 
 import cv2
 import numpy as np
 import pytest
 
+from dms.config import SourceConfig
 from dms.config.file import load_config
 from dms.doctor import disk, outside
 from dms.doctor.check import Grade
@@ -37,7 +39,7 @@ def free_port():
 def test_a_source_that_gives_frames_is_well(tmp_path):
     for i in range(3):
         cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((48, 64), 40 * i, np.uint8))
-    check = outside.source(config(f"source.uri={tmp_path}"))
+    check = outside.source("source", SourceConfig(uri=str(tmp_path)))
     assert check.grade is Grade.OK
     assert "64x48" in check.detail
 
@@ -45,13 +47,13 @@ def test_a_source_that_gives_frames_is_well(tmp_path):
 @pytest.mark.parametrize("name", ["gone.mp4", "words.mp4"])
 def test_a_source_that_does_not_open_is_named(tmp_path, name):
     (tmp_path / "words.mp4").write_text("no video at all\n" * 100)
-    check = outside.source(config(f"source.uri={tmp_path / name}"))
+    check = outside.source("source", SourceConfig(uri=str(tmp_path / name)))
     assert check.grade is Grade.FAIL
     assert name in check.detail
 
 
 def test_a_camera_that_is_not_there_is_told_within_its_timeout():
-    check = outside.source(config("source.uri=/dev/video99", "source.open_timeout_s=0.5"))
+    check = outside.source("source", SourceConfig(uri="/dev/video99", open_timeout_s=0.5))
     assert check.grade is Grade.FAIL
     assert "/dev/video99" in check.detail
 
@@ -64,6 +66,47 @@ def test_a_camera_that_the_running_service_has_is_left_alone(tmp_path):
         c.name: c for c in outside.checks(config("source.uri=/dev/video99"), Machine(tmp_path, answers()))
     }
     assert stopped["source"].grade is Grade.FAIL
+
+
+def test_each_camera_is_tried_under_its_name_and_the_source_is_not(pc):
+    front = "{uri: /dev/video97, open_timeout_s: 0.5}"
+    checks = outside.checks(config(f"cameras={{front: {front}, rear: {{uri: demo}}}}"), pc)
+    found = {check.name: check for check in checks}
+    assert "source" not in found
+    assert (found["camera front"].grade, found["camera rear"].grade) == (Grade.FAIL, Grade.OK)
+    assert "/dev/video97" in found["camera front"].detail
+    assert "cameras.front.uri" in found["camera front"].cure
+    assert found["cameras"].grade is Grade.WARN  # wanted, and none is there
+
+
+def test_a_source_beside_cameras_is_told_as_not_used(pc):
+    unused, front, *_ = outside.checks(config("cameras={front: {uri: demo}}", "source.uri=/dev/video97"), pc)
+    assert (unused.name, unused.grade) == ("source", Grade.WARN)
+    assert "/dev/video97 is not used" in unused.detail
+    assert (front.name, front.grade) == ("camera front", Grade.OK)
+
+
+def prometheus(running=False, **keys):
+    given = [f"sinks.prometheus.{key}={value}" for key, value in keys.items()]
+    return outside.prometheus(config(*given), running)
+
+
+def test_the_endpoint_for_prometheus_is_tried(listener, free_port):
+    pytest.importorskip("prometheus_client", reason="needs dms[metrics]")
+    assert "off" in prometheus().detail
+    check = prometheus(enabled="true", port=free_port)
+    assert (check.grade, f":{free_port}/metrics" in check.detail) == (Grade.OK, True)
+    taken = listener.getsockname()[1]
+    check = prometheus(enabled="true", port=taken)
+    assert (check.grade, f"127.0.0.1:{taken}" in check.detail) == (Grade.FAIL, True)
+    assert prometheus(running=True, enabled="true", port=taken).grade is Grade.OK
+
+
+def test_a_missing_client_of_prometheus_fails(monkeypatch):
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    check = prometheus(enabled="true")
+    assert (check.grade, "dms[metrics]" in check.cure) == (Grade.FAIL, True)
+    assert prometheus().grade is Grade.OK
 
 
 @pytest.mark.parametrize("fps", [10, 30])

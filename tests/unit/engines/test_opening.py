@@ -41,9 +41,11 @@ def engines(**fatigue: object) -> EnginesConfig:
     return EnginesConfig.model_validate({"fatigue": fatigue})
 
 
-def verdict(chosen: str | None, cache: Path, runtime: str = "ort", threads: int = 1) -> Verdict:
+def verdict(
+    chosen: str | None, cache: Path, runtime: str = "ort", threads: int = 1, int8_score: float = 0.9
+) -> Verdict:
     """A true verdict on the shipped fatigue engine, but for the choice; kept in `cache`."""
-    scores = iter([0.9, 0.9, 0.9])
+    scores = iter([0.9, 0.9, int8_score])
 
     def measure(infer: Infer) -> dict[str, float]:
         infer(IMAGE)
@@ -222,11 +224,28 @@ def test_what_is_the_cheapest_already_has_no_cheaper_form(tmp_path: Path) -> Non
 
 
 def test_the_gates_choice_on_this_device_is_the_cheapest(tmp_path: Path) -> None:
-    """Where INT8 is not faster, or not sound, the float file is what the ladder falls to."""
+    """Where INT8 is not faster, or not sound, the float file may be what the ladder falls to."""
     verdict("fp32", tmp_path)
     assert cheapest_artefact(EnginesConfig(cache=str(tmp_path))) == "fp32"
     full = EnginesConfig(cache=str(tmp_path), fatigue=EngineConfig(precision="fp32"))
     assert cheapest_artefact(full) is None, "INT8, which the gate did not choose, is not fallen to"
+
+
+def test_a_configured_form_that_failed_the_gate_here_is_told_of_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    verdict("fp32", tmp_path, int8_score=0.8)
+    config = EnginesConfig(cache=str(tmp_path))
+    cheapest_artefact(config)
+    assert (
+        "engine fatigue: the configured cpu.int8 failed the gate on this device: it loses 10.00 points, more "
+        "than 0.3; set engines.fatigue.precision: best" in caplog.text
+    )
+    caplog.clear()
+    cheapest_artefact(config.model_copy(update={"fatigue": EngineConfig(precision="best")}))
+    verdict("fp32", tmp_path)
+    cheapest_artefact(config)
+    assert caplog.records == [], "what runs passed; to be slower than another form is no failure"
 
 
 def test_where_the_gate_refused_all_nothing_is_switched_to(tmp_path: Path) -> None:

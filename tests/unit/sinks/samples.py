@@ -130,8 +130,16 @@ def vitals(captured_s=15.0, **changes):
     return replace(made, **changes)
 
 
+def no_frame_vitals(captured_s=15.0):
+    """What is told when no frame was judged in the window."""
+    unknown = dict.fromkeys(("latency_p50_s", "latency_p95_s", "waited_p95_s"))
+    return vitals(captured_s, fps=0.0, stage_p50_s={}, stage_p95_s={}, **unknown)
+
+
 def control(captured_s=14.0, level=2, previous=1, held=False):
-    return Control(captured_s, level, previous, "temperature", "88.0 °C, 12 °C below the trip point", held)
+    return Control(
+        captured_s, level, previous, "temperature", "hottest zone 88.0 C; clocks fall at 99 C", held
+    )
 
 
 def health(captured_s=1.0, state=HealthState.DEGRADED, **causes):

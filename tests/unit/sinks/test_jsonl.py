@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dms.errors import SinkError
-from dms.sinks.jsonl import JsonlSink
+from dms.sinks import payload
+from dms.sinks.jsonl import FLUSH_LINES, JsonlSink
 from tests.unit.sinks import samples
 
 
@@ -18,15 +19,42 @@ def lines(path):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_one_line_a_frame_and_none_for_other_messages(tmp_path):
+def test_one_line_a_frame_and_none_for_vitals(tmp_path):
     path = tmp_path / "frames.jsonl"
     sink = JsonlSink(path)
     for n in range(100):
         sink.publish(samples.judgement(captured_s=n / 30, frame_id=n))
         sink.publish(samples.vitals())
-        sink.publish(samples.health())
     sink.close()
     assert [line["frame"] for line in lines(path)] == list(range(100))
+
+
+def test_changes_of_level_and_health_are_lines_between_the_frames(tmp_path):
+    path = tmp_path / "frames.jsonl"
+    sink = JsonlSink(path, lambda: 1_800_000_000.0)
+    sink.publish(samples.judgement(frame_id=0))
+    sink.publish(samples.health())
+    sink.publish(samples.control())
+    sink.publish(samples.judgement(frame_id=1))
+    sink.publish(samples.good_health())  # the last there is: written at the end
+    sink.close()
+    told = lines(path)
+    assert [line["schema"] for line in told] == [
+        f"dms.{name}/1" for name in ("frame", "health", "control", "frame", "health")
+    ]
+    assert told[1] == payload.health(samples.health(), 1_800_000_000.0)
+    assert told[2] == payload.control(samples.control(), 1_800_000_000.0)
+
+
+def test_a_health_never_writes_for_another_thread_may_tell_it_while_the_disk_hangs(tmp_path):
+    path = tmp_path / "frames.jsonl"
+    sink = JsonlSink(path)
+    for _ in range(2 * FLUSH_LINES):
+        sink.publish(samples.health())
+    assert lines(path) == []
+    sink.publish(samples.judgement(frame_id=1))
+    assert len(lines(path)) == 2 * FLUSH_LINES + 1
+    sink.close()
 
 
 def test_lines_wait_half_a_second_at_most_and_alerts_not_at_all(tmp_path):

@@ -65,6 +65,12 @@ def test_vitals_are_for_debugging(caplog):
     assert "30.0 fps, latency p50 12.3 ms, p95 25.6 ms, 3 dropped, 200 MB" in record.getMessage()
 
 
+def test_latencies_of_a_window_without_a_frame_are_unknown(caplog):
+    caplog.set_level(logging.DEBUG)
+    LogSink().publish(samples.no_frame_vitals())
+    assert "0.0 fps, latency p50 unknown, p95 unknown, 3 dropped" in caplog.messages[0]
+
+
 @pytest.mark.parametrize(
     ("level", "previous", "held", "grave", "words"),
     [
@@ -81,7 +87,7 @@ def test_a_level_is_told_with_its_cause(caplog, level, previous, held, grave, wo
     (record,) = caplog.records
     assert record.levelno == grave
     assert record.getMessage().startswith(f"0:00:14.0  {words}")
-    assert record.getMessage().endswith("; temperature: 88.0 °C, 12 °C below the trip point")
+    assert record.getMessage().endswith("; temperature: hottest zone 88.0 C; clocks fall at 99 C")
 
 
 def test_a_terminal_gets_the_lines_instead_of_the_log(caplog):

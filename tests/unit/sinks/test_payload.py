@@ -160,6 +160,13 @@ def test_metrics_are_exactly_this():
     }
 
 
+def test_a_window_without_a_frame_has_no_latency():
+    document = payload.metrics(samples.no_frame_vitals(), {}, None)
+    assert document["latency_ms"] == {"p50": None, "p95": None}
+    assert document["waited_ms"] == {"p95": None}
+    assert (document["fps"], document["stages_ms"]) == (0.0, {})
+
+
 def test_a_device_that_cannot_be_read_is_unknown_and_never_cool():
     known = payload.metrics(samples.vitals(), {}, None)["device"]
     unknown = payload.metrics(samples.vitals(device=None), {}, None)["device"]
@@ -175,16 +182,35 @@ def test_control_tells_level_cause_and_whether_it_is_held():
         "title": "the cheapest engines that passed the gate",
         "previous": 1,
         "cause": "temperature",
-        "detail": "88.0 °C, 12 °C below the trip point",
+        "detail": "hottest zone 88.0 C; clocks fall at 99 C",
         "held": True,
     }
 
 
-def test_a_system_that_has_ended_works_at_no_level():
-    document = payload.control_ended(samples.control(held=True), None)
+def test_a_system_that_has_ended_works_at_no_level_since_its_end():
+    document = payload.control_ended(samples.control(captured_s=14.0, held=True), 20.0, EPOCH_S)
     assert document.keys() == payload.control(samples.control(), None).keys()
     assert (document["level"], document["title"], document["previous"]) == (None, None, 2)
     assert (document["cause"], document["held"]) == ("ended", False)
+    assert (document["captured_s"], document["ts"]) == (20.0, "2027-01-15T08:00:20.000Z")
+
+
+def test_a_system_that_has_ended_is_in_no_health():
+    assert payload.health_ended(20.0, EPOCH_S) == {
+        "schema": "dms.health/1",
+        "ts": "2027-01-15T08:00:20.000Z",
+        "captured_s": 20.0,
+        "state": None,
+        "causes": [{"cause": "ended", "detail": "The run ended."}],
+    }
+
+
+def test_an_end_before_the_first_judgement_has_no_time():
+    for document in (
+        payload.control_ended(samples.control(), math.nan, EPOCH_S),
+        payload.health_ended(math.nan, EPOCH_S),
+    ):
+        assert (document["captured_s"], document["ts"]) == (None, None)
 
 
 def test_health_tells_its_state_and_every_cause():

@@ -162,9 +162,15 @@ def test_devices_are_listed_in_their_order(tmp_path):
     assert list_devices(tmp_path) == [str(tmp_path / "video2"), str(tmp_path / "video10")]
 
 
-def test_a_missing_camera_says_which_there_are():
-    with pytest.raises(SourceLost, match=r"no camera at /dev/video97.*devices here: "):
+@pytest.mark.parametrize(
+    ("here", "cure"),
+    [([], "there is none here at all"), (["/dev/video0"], "or name one that is here: /dev/video0")],
+)
+def test_a_missing_camera_says_which_there_are(monkeypatch, here, cure):
+    monkeypatch.setattr(v4l2, "list_devices", lambda: here)
+    with pytest.raises(SourceLost) as told:
         open_device(SourceConfig(uri="97"))
+    assert str(told.value) == f"no camera at /dev/video97: plug it in, {cure}"
 
 
 def test_what_is_no_camera_says_so():

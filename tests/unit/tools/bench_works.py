@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from dms.errors import EngineUnavailable
+from dms.errors import EngineUnavailable, InputError
 
 
 def double(number, told):
@@ -22,6 +22,10 @@ def chatty(told):
 
 def refused(told):
     raise EngineUnavailable("no such hardware here")
+
+
+def malformed(told):
+    raise InputError("no such clip")
 
 
 def die(told):

@@ -328,3 +328,17 @@ def test_a_device_is_read_from_the_first_paced_frame_on(tmp_path):
     watch.told(bench_row.PACED)
     watch.look()
     assert watch.device(30.0).gpu_load == 0.437
+
+
+def test_energy_of_a_pc_is_that_of_its_processors_a_frame_and_none_of_the_board(tmp_path):
+    sensors, times_s = Sensors(trees.pc(tmp_path)), iter([5.0, 6.0, 9.0])
+    assert sensors.processor_j() == 0.0, "what was used before the frames is theirs no more"
+    watch = DeviceWatch(sensors, lambda: next(times_s))
+    watch.told(bench_row.PACED)
+    assert watch.device(25.0).processor_mj is None
+    for used_uj in (9_000_000, 9_500_000, 250_000):  # full at 10 J
+        (tmp_path / trees.RAPL / "energy_uj").write_text(f"{used_uj}\n")
+        watch.look()
+    device = watch.device(25.0)
+    assert device.processor_mj == 12.5  # 1.25 J in 4 s, 25 frames a second
+    assert (device.board_w, device.frame_mj) == (None, None)

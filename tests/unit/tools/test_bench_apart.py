@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from dms.errors import EngineError
+from dms.errors import EngineError, InputError
 from dms.tools.bench.apart import apart
 from tests.unit.tools import bench_works
 
@@ -21,6 +21,11 @@ def test_what_a_runtime_prints_does_not_get_among_the_report(capfd):
 def test_an_error_of_ours_comes_back_with_its_text():
     with pytest.raises(EngineError, match="no such hardware here"):
         apart(bench_works.refused, limit_s=60)
+
+
+def test_the_kind_of_an_error_comes_back_too():
+    with pytest.raises(InputError, match="no such clip"):
+        apart(bench_works.malformed, limit_s=60)
 
 
 @pytest.mark.parametrize(("work", "end"), [(bench_works.die, "SIGSEGV"), (bench_works.leave, "exit code 3")])

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from dms.config import Config
-from dms.errors import SourceLost
-from dms.tools.bench_cameras import measure
+from dms.errors import EngineError, SourceLost
+from dms.tools.bench_cameras import Stopwatch, _Moment, _row, _Window, measure
 from dms.tools.bench_cameras.records import CamerasReport, Row
 from dms.tools.bench_cameras.source import FPS, LoopedSource
 
@@ -65,3 +65,29 @@ def test_a_real_count_is_measured_in_a_process_of_its_own() -> None:
     assert 0 < row.p50_ms <= row.p95_ms <= row.p99_ms
     assert row.rss_mb > 20
     assert heard[0] in str(report)
+    assert report.ended is None
+
+
+def test_a_count_that_judges_no_frame_is_a_row_that_misses_all() -> None:
+    window = _Window(1.0)
+    window.begin = _Moment.now()
+    window.end = replace(window.begin, at_s=window.begin.at_s + 1.0)
+    row = _row([Stopwatch(LoopedSource(PICTURES, 0.0, 0.0))], window, 0)
+    report = CamerasReport("memory", (640, 360), 1.0, (row,))
+    assert (row.fps, row.missed, row.dropped) == (0.0, 1.0, 1.0)
+    assert (row.p50_ms, row.p99_ms, row.switches) == (None, None, None)
+    assert "| 1 | 0.0 | 100.00% | 100.00% | – | – | – |" in str(report)
+    assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["streams_in_time"] == 0
+
+
+def test_a_count_whose_process_dies_is_told_and_loses_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(line: str) -> None:
+        monkeypatch.setenv("PYTHONHOME", "/nowhere")  # no interpreter starts from now on
+
+    report = measure(Config(), [1, 2, 3], seconds=0.5, told=measured)
+    assert [row.streams for row in report.rows] == [1]
+    assert report.ended is not None
+    assert report.ended.startswith("2 streams could not be measured")
+    assert report.ended in str(report)
+    with pytest.raises(EngineError, match="ended by itself"):
+        measure(Config(), [2], seconds=0.5)

@@ -164,7 +164,7 @@ def test_a_worker_keeps_what_it_has_between_two_calls():
     worker = Worker("adder", open_adder, 10, limit_s=60)
     assert worker.ask("add", 5) == 15
     assert worker.ask("add", 5) == 20
-    with pytest.raises(EngineError, match="no such hardware here"):
+    with pytest.raises(EngineUnavailable, match="no such hardware here"):
         worker.ask("fail")
     worker.close()
 

@@ -5,6 +5,7 @@ import pytest
 from dms.errors import InputError
 from dms.tools.bench import plot as bench_plot
 from dms.tools.bench import text as bench_text
+from dms.tools.bench.records import Device
 from tests.unit.tools import bench_reports as made
 
 
@@ -37,6 +38,11 @@ def test_a_device_that_tells_something_has_a_table_of_it():
     assert (powered["board W"], powered["mJ/frame"], powered["GPU %"]) == ("6.00", "200", "40")
     assert {silent["board W"], silent["GPU %"], powered["CPU MHz"]} == {"–"}
     assert not any(t.title.startswith("The device") for t in bench_text.tables(made.report(made.row())))
+
+
+def test_energy_of_the_processors_has_a_column_of_its_own():
+    (told,) = cells(made.report(made.row(device=Device(processor_mj=90.0))), "The device")
+    assert (told["processor mJ/frame"], told["mJ/frame"], told["board W"]) == ("90", "–", "–")
 
 
 def test_percentiles_that_few_frames_cannot_tell_are_left_out():

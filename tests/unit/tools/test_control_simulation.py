@@ -104,8 +104,35 @@ def test_checks_fail_when_the_controller_does():
         "few changes",
         "no limit cycle",
         "in time",
+        "no worse than fixed",
         "recovers",
     }
+
+
+@pytest.mark.parametrize("name", ["neighbour", "pulses", "camera60", "tenfold"])
+def test_a_controller_that_never_moves_fails_under_load(name):
+    (scenario,) = find([name])
+    controlled, fixed, top = (
+        drive(scenario, rule, device=DEVICES[scenario.device]) for rule in (CONTROLLED, FIXED, TOP)
+    )
+
+    real = outcome([controlled, fixed, top], changes_per_min=4)
+    idle = outcome([replace(fixed, rule=CONTROLLED), fixed, top], changes_per_min=4)
+
+    assert [check.name for check in real.checks if not check.passed] == []
+    assert [check.name for check in idle.checks if not check.passed] == ["in time"]
+
+
+def test_frames_that_the_level_does_not_ask_for_cannot_be_missed():
+    hopeless = replace(COOL, slow=((0, 2),), slow_times=12.0)
+    trace = drive(hopeless, TOP, device=DEVICES["nano-15w"])
+
+    assert trace.spared > 0.4 * trace.captured
+    assert trace.asked == trace.captured - trace.spared
+    assert [sample.asked for sample in trace.samples] == pytest.approx([75] * len(trace.samples), abs=5)
+    figures = sum_up(trace)
+    assert figures.missed_percent > 99
+    assert figures.worst_minute_percent > 99
 
 
 def test_a_step_down_with_a_silent_sensor_fails():

@@ -2,18 +2,20 @@
 
 import math
 
+import numpy as np
 import psutil
 import pytest
 
 from dms.config import Config
 from dms.control.levels import LEVELS
-from dms.tools.control.clip import at_rate, stretch
+from dms.tools.control.clip import ClipCamera, at_rate, stretch
 from dms.tools.control.costs import BEST, STAGES
 from dms.tools.control.levels import lines, measure
 from dms.tools.control.stress import (
     CONTROLLED,
     FIXED,
     Seen,
+    _Watch,
     as_values,
     busy_processes,
     line_of,
@@ -75,6 +77,21 @@ def test_misses_are_counted_from_a_moment_on():
     assert missed_percent(seen, 0.0) == pytest.approx(100 * 10 / 60)
     assert missed_percent(seen, 1.0) == 0.0
     assert math.isnan(missed_percent(seen, 1.5))
+
+
+def test_frames_that_the_level_does_not_ask_for_cannot_be_missed():
+    camera = ClipCamera([np.zeros((4, 4), np.uint8)], fps=500.0)
+    drops = {"newer": 0, "late": 0, "level": 0}
+    watch = _Watch(camera, 60.0, lambda: drops)
+    watch.judged(camera.newest(1.0), None)
+    before = camera.captured
+    drops.update(newer=2, late=1, level=7)
+    while camera.captured < before + 20:
+        frame = camera.newest(1.0)
+    watch.judged(frame, None)
+
+    assert watch.seen[0].asked == before
+    assert (watch.seen[1].asked, watch.seen[1].missed) == (camera.captured - 7, 3)
 
 
 def test_every_level_is_measured():

@@ -26,7 +26,7 @@ def alert(type_: str, onset_s: float, detected_s: float, ended_s: float, id_: st
 def scored(events: list[Event], alerts: list[AlertRecord], seconds: float = 60.0) -> ClipScore:
     from dataclasses import replace
 
-    summary = SummarySink().summary(0, 1.0)
+    summary = SummarySink().summary({}, 1.0)
     return compare("clip", events, replace(summary, alerts=tuple(alerts), recorded_s=seconds), PROFILE)
 
 

@@ -13,15 +13,28 @@ import pytest
 from dms.config import SourceConfig
 from dms.control.sensors import Sensors
 from dms.errors import EngineError, EngineOutputError, SourceLost
-from dms.records import Assessment, Control, DriverState, Health, HealthState, Judgement, Observation
+from dms.records import (
+    Alert,
+    Assessment,
+    Control,
+    DeviceReading,
+    DriverState,
+    Health,
+    HealthState,
+    Judgement,
+    Observation,
+    Phase,
+    Severity,
+)
 from dms.sinks.jsonl import JsonlSink
 from dms.tools import soak_rig, soak_watch
 from dms.tools.soak_clock import DrivingClock
 from dms.tools.soak_director import SETTLE_S, Director, Outcome
 from dms.tools.soak_faults import KINDS, UNSEEN
 from dms.tools.soak_laps import Recording, Tally, tally_lap
-from dms.tools.soak_rig import FaultyBackend, Rig, SensorTree
+from dms.tools.soak_rig import FaultyBackend, Rig
 from dms.tools.soak_schedule import LEVEL, Fault, Kind, schedule
+from dms.tools.soak_sensors import InStep, SensorTree
 from dms.tools.soak_source import Laps
 from dms.tools.soak_verdict import Run, checks
 from dms.tools.soak_watch import Holdings, Sample, difference, slope
@@ -222,6 +235,17 @@ def test_the_real_sensors_read_what_is_written(tmp_path):
     assert sensors.read(5.0).hottest_c == 50.0
 
 
+def test_readings_are_stamped_with_driving_time_once_each(machine):
+    clock = clock_of(machine)
+    readings = [DeviceReading(read_s=7.0)]
+    read = InStep(lambda: readings[-1], clock)
+    assert read().read_s == 100.0
+    clock.pass_until(101.0)
+    assert read().read_s == 100.0  # still the same one
+    readings.append(DeviceReading(read_s=8.0))
+    assert read().read_s == 101.0
+
+
 def judgement(now_s):
     return Judgement(Observation(now_s, 1), Assessment(now_s, DriverState.ATTENTIVE), (), {})
 
@@ -267,6 +291,14 @@ def test_signs_are_noted_when_first_told_and_hold_while_they_do(machine):
     assert not witness.shows(("health:",))
     witness.forget()
     assert witness.first_s(("health:",)) is None
+
+
+def test_an_alert_is_heard_when_it_is_told_whatever_its_stamps_say(machine):
+    witness = Witness(machine)
+    alert = Alert("1", "yawn", Phase.START, Severity.INFO, 5.0, 6.0, 6.0, "", {}, "profile")
+    witness.publish(replace(judgement(6.0), alerts=(alert,)))
+    assert list(witness.recent) == [Heard("yawn", 100.0)]
+    assert witness.alerts_begun == 1
 
 
 def test_the_top_level_alone_is_no_trouble(machine):
@@ -404,6 +436,11 @@ def test_what_the_top_level_does_not_see_is_not_asked_for_there_but_all_else_is(
     tally = tallied([("yawn", 1030.0)], at_top=[(1000.0, 1090.0)])
     assert tally.expected == tally.came == Counter(yawn=1)
     assert tally.disturbed == 1
+
+
+def test_a_phone_that_is_seen_late_because_the_top_level_ends_is_no_false_alert():
+    tally = tallied([("yawn", 1030.0), (PHONE, 1053.0)], at_top=[(1000.0, 1049.0)])
+    assert not tally.unforeseen
 
 
 def test_alerts_over_minutes_are_only_counted():
