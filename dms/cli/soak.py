@@ -13,9 +13,9 @@ import click
 from dms.cli.options import FiniteRange, configured, load, source_option, to_json
 
 if TYPE_CHECKING:
-    from dms.tools.soak_laps import Recording
-    from dms.tools.soak_schedule import Fault
-    from dms.tools.soak_watch import Sample
+    from dms.tools.soak.laps import Recording
+    from dms.tools.soak.schedule import Fault
+    from dms.tools.soak.watch import Sample
 
 PATH = click.Path(path_type=Path, dir_okay=False)
 FAILED = 1
@@ -77,10 +77,11 @@ def soak(
     from dms.files import require_folder, write_atomically
     from dms.service import StopSignal
     from dms.terminal import exit_code
-    from dms.tools import soak_plot, soak_text
+    from dms.tools.soak import plot as soak_plot
     from dms.tools.soak import soak as drive
-    from dms.tools.soak_drive import Order
-    from dms.tools.soak_verdict import checks
+    from dms.tools.soak import text as soak_text
+    from dms.tools.soak.drive import Order
+    from dms.tools.soak.verdict import checks
 
     for path in filter(None, (json_path, plot, log_path)):
         require_folder(path)
@@ -122,7 +123,7 @@ class _Shown:
 
     def plan(self, recording: Recording, plan: Sequence[Fault]) -> None:
         """Show what will come."""
-        from dms.tools.soak_text import plan_lines
+        from dms.tools.soak.text import plan_lines
 
         alerts = ", ".join(f"{alert.type} at {alert.told_s:.1f} s" for alert in recording.alerts)
         click.echo(f"each lap of {recording.length_s:.0f} s: {alerts}\n{len(plan)} faults:")
@@ -131,7 +132,7 @@ class _Shown:
 
     def look(self, sample: Sample, fault: Fault | None) -> None:
         """Show one look at the process."""
-        from dms.tools.soak_text import clock
+        from dms.tools.soak.text import clock
 
         share = min(1.0, sample.driven_s / self._driving_s)
         if not self._live and share - self._told_share < 0.05:

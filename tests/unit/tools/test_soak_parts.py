@@ -27,18 +27,19 @@ from dms.records import (
     Severity,
 )
 from dms.sinks.jsonl import JsonlSink
-from dms.tools import soak_rig, soak_watch
-from dms.tools.soak_clock import DrivingClock
-from dms.tools.soak_director import SETTLE_S, Director, Outcome
-from dms.tools.soak_faults import KINDS, UNSEEN
-from dms.tools.soak_laps import Recording, Tally, tally_lap
-from dms.tools.soak_rig import FaultyBackend, Rig
-from dms.tools.soak_schedule import LEVEL, Fault, Kind, schedule
-from dms.tools.soak_sensors import InStep, SensorTree
-from dms.tools.soak_source import Laps
-from dms.tools.soak_verdict import Run, checks
-from dms.tools.soak_watch import Holdings, Sample, difference, slope
-from dms.tools.soak_witness import Heard, Witness
+from dms.tools.soak import rig as soak_rig
+from dms.tools.soak import watch as soak_watch
+from dms.tools.soak.clock import DrivingClock
+from dms.tools.soak.director import SETTLE_S, Director, Outcome
+from dms.tools.soak.faults import KINDS, UNSEEN
+from dms.tools.soak.laps import Recording, Tally, tally_lap
+from dms.tools.soak.rig import FaultyBackend, Rig
+from dms.tools.soak.schedule import LEVEL, Fault, Kind, schedule
+from dms.tools.soak.sensors import InStep, SensorTree
+from dms.tools.soak.source import Laps
+from dms.tools.soak.verdict import Run, checks
+from dms.tools.soak.watch import Holdings, Sample, difference, slope
+from dms.tools.soak.witness import Heard, Witness
 
 
 class Machine:

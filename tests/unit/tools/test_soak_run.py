@@ -9,12 +9,12 @@ import pytest
 from dms.config import Config, SourceConfig
 from dms.errors import InputError
 from dms.resources import demo_clip
-from dms.tools import soak_plot
+from dms.tools.soak import plot as soak_plot
 from dms.tools.soak import soak
-from dms.tools.soak_drive import Order
-from dms.tools.soak_faults import KINDS
-from dms.tools.soak_text import as_values, report_lines
-from dms.tools.soak_verdict import checks
+from dms.tools.soak.drive import Order
+from dms.tools.soak.faults import KINDS
+from dms.tools.soak.text import as_values, report_lines
+from dms.tools.soak.verdict import checks
 
 FROM_S, TO_S = 12.0, 27.0
 """Of the demonstration clip: attentive, then a long look aside."""

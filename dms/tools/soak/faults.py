@@ -14,9 +14,9 @@ from dms.backends import Arrays, Backend
 from dms.errors import EngineError
 from dms.records import Luma
 from dms.sources.luma import to_luma
-from dms.tools.soak_rig import Rig, full_disk, slow_disk
-from dms.tools.soak_schedule import LEVEL, Injection, Kind
-from dms.tools.soak_sensors import COOL_C
+from dms.tools.soak.rig import Rig, full_disk, slow_disk
+from dms.tools.soak.schedule import LEVEL, Injection, Kind
+from dms.tools.soak.sensors import COOL_C
 
 UNSEEN = ("unknown:blocked", "unknown:no_face", "unknown:eyes_hidden", "unknown:stale")
 BACK_S, AHEAD_S = 10.0, 20.0

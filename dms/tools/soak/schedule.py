@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from dms.tools.soak_rig import Rig
+from dms.tools.soak.rig import Rig
 
 LEVEL = "level"
 """The sign that the controller raised the level; the others: `health:<cause>` and `unknown:<cause>`."""

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from dms.control.levels import TOP
-from dms.tools.soak_clock import DrivingClock
-from dms.tools.soak_rig import Rig
-from dms.tools.soak_schedule import LEVEL, Fault
-from dms.tools.soak_witness import Witness
+from dms.tools.soak.clock import DrivingClock
+from dms.tools.soak.rig import Rig
+from dms.tools.soak.schedule import LEVEL, Fault
+from dms.tools.soak.witness import Witness
 
 SETTLE_S = 10.0
 """After trouble alerts may still come late for so long: windows fill up again."""

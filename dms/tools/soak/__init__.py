@@ -28,16 +28,16 @@ from dms.loop import Loop
 from dms.metrics import Metrics
 from dms.outputs import metrics_server, open_sinks
 from dms.sources import form_of
-from dms.tools.soak_clock import DrivingClock
-from dms.tools.soak_director import Director
-from dms.tools.soak_drive import Drive, Order, Told
-from dms.tools.soak_laps import Recording, hear
-from dms.tools.soak_rig import FaultyBackend, Rig, disturbable, open_broker
-from dms.tools.soak_schedule import Fault, schedule
-from dms.tools.soak_sensors import InStep, SensorTree
-from dms.tools.soak_source import Laps
-from dms.tools.soak_verdict import Run
-from dms.tools.soak_witness import Witness
+from dms.tools.soak.clock import DrivingClock
+from dms.tools.soak.director import Director
+from dms.tools.soak.drive import Drive, Order, Told
+from dms.tools.soak.laps import Recording, hear
+from dms.tools.soak.rig import FaultyBackend, Rig, disturbable, open_broker
+from dms.tools.soak.schedule import Fault, schedule
+from dms.tools.soak.sensors import InStep, SensorTree
+from dms.tools.soak.source import Laps
+from dms.tools.soak.verdict import Run
+from dms.tools.soak.witness import Witness
 
 if TYPE_CHECKING:
     from dms.sinks.prometheus import PrometheusServer

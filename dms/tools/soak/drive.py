@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 from dms.loop import Loop
 from dms.sinks import Sink
-from dms.tools import soak_watch
-from dms.tools.soak_clock import DrivingClock
-from dms.tools.soak_director import Director
-from dms.tools.soak_faults import KINDS
-from dms.tools.soak_laps import Recording, Tally, tally_lap
-from dms.tools.soak_rig import Rig
-from dms.tools.soak_schedule import FIRST_S, Fault, Kind
-from dms.tools.soak_verdict import WARM_UP_SHARE, Run
-from dms.tools.soak_watch import Holdings, Sample
-from dms.tools.soak_witness import Witness
+from dms.tools.soak import watch as soak_watch
+from dms.tools.soak.clock import DrivingClock
+from dms.tools.soak.director import Director
+from dms.tools.soak.faults import KINDS
+from dms.tools.soak.laps import Recording, Tally, tally_lap
+from dms.tools.soak.rig import Rig
+from dms.tools.soak.schedule import FIRST_S, Fault, Kind
+from dms.tools.soak.verdict import WARM_UP_SHARE, Run
+from dms.tools.soak.watch import Holdings, Sample
+from dms.tools.soak.witness import Witness
 
 WATCH_EVERY_S = 2.0
 """Wall time between two looks at the process."""

@@ -9,9 +9,9 @@ from itertools import groupby
 from statistics import median
 from typing import Any
 
-from dms.tools.soak_director import Outcome
-from dms.tools.soak_schedule import Fault
-from dms.tools.soak_verdict import Check, Run, checks
+from dms.tools.soak.director import Outcome
+from dms.tools.soak.schedule import Fault
+from dms.tools.soak.verdict import Check, Run, checks
 
 SCHEMA = "dms.soak/1"
 HEAD = (

@@ -8,7 +8,7 @@ from dms.config import SourceConfig
 from dms.errors import SourceEnded, SourceLost
 from dms.records import Frame, Luma
 from dms.sources import FrameSource, open_source
-from dms.tools.soak_clock import DrivingClock
+from dms.tools.soak.clock import DrivingClock
 
 
 class Laps:

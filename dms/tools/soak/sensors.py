@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dms.records import DeviceReading
-from dms.tools.soak_clock import DrivingClock
+from dms.tools.soak.clock import DrivingClock
 
 COOL_C, TRIP_C = 50.0, 99.0
 """Of the sensors that are written: those of a Jetson Orin at rest."""

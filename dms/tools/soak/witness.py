@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dms.records import Control, Health, Judgement, Message, Phase, Vitals
-from dms.tools.soak_schedule import LEVEL
+from dms.tools.soak.schedule import LEVEL
 
 REDUCED = "health:reduced"
 ALERTS_KEPT = 200

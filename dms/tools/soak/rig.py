@@ -21,8 +21,8 @@ from dms.backends.checked import CheckedBackend
 from dms.demo_broker import DemoBroker
 from dms.engines.opening import Opened
 from dms.errors import SinkError
-from dms.tools.soak_sensors import SensorTree
-from dms.tools.soak_source import Laps
+from dms.tools.soak.sensors import SensorTree
+from dms.tools.soak.source import Laps
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0

@@ -12,7 +12,7 @@ from dms.config import Config
 from dms.errors import InputError, SourceEnded
 from dms.records import Judgement, Phase
 from dms.sources import open_source
-from dms.tools.soak_witness import Heard
+from dms.tools.soak.witness import Heard
 
 SLACK_S = 1.0
 """An alert may come so much earlier or later than in the first hearing: a few tenths by the level, and what

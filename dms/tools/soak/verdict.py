@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dms.tools.soak_director import Outcome
-from dms.tools.soak_laps import Tally
-from dms.tools.soak_schedule import Fault
-from dms.tools.soak_watch import Holdings, Sample, difference, slope
+from dms.tools.soak.director import Outcome
+from dms.tools.soak.laps import Tally
+from dms.tools.soak.schedule import Fault
+from dms.tools.soak.watch import Holdings, Sample, difference, slope
 
 WARM_UP_SHARE = 0.2
 """So much of the driving is left out: caches fill up, windows of ten minutes among them."""

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dms import pictures
-from dms.tools.soak_text import by_kind
-from dms.tools.soak_verdict import WARM_UP_SHARE, Run, after_warm_up, growth_mb_per_h
+from dms.tools.soak.text import by_kind
+from dms.tools.soak.verdict import WARM_UP_SHARE, Run, after_warm_up, growth_mb_per_h
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
