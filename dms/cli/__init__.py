@@ -112,7 +112,9 @@ def run(
 
 @main.command()
 @click.argument("recording", metavar="INPUT")
-@click.option("--out", type=click.Path(path_type=Path), help="JSON lines to write, one a frame and one a change of health.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="JSON lines to write: frames, changes of health."
+)
 @click.option("--summary", type=click.Path(path_type=Path), help="Summary to write, as JSON.")
 @click.option(
     "--overlay", type=click.Path(path_type=Path), help="Video to write, with what was seen drawn in."
