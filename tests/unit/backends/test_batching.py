@@ -183,5 +183,6 @@ def test_a_real_engine_answers_many_threads_as_it_answers_one(net: str) -> None:
         answers = list(pool.map(lambda image: shared.infer({"image": image}), pictures))
     for image, answer in zip(pictures, answers, strict=True):
         alone = engine.infer({"image": image})
-        assert all(np.array_equal(answer[name], alone[name]) for name in alone)
+        for name in alone:  # a batch may add up in another order: the last bits differ
+            np.testing.assert_allclose(answer[name], alone[name], rtol=1e-5, atol=1e-5)
     shared.close()
