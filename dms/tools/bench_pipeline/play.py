@@ -21,6 +21,7 @@ from dms.engines.opening import Opened
 from dms.errors import EngineError
 from dms.pipeline import Pipeline
 from dms.records import Frame
+from dms.sources.opencv import keep_to_one_thread
 from dms.tools.bench.frame import Size
 from dms.tools.bench.row import busy_s, rss_mb
 from dms.tools.bench_pipeline.clip import Clip, Player
@@ -201,6 +202,7 @@ def open_ours(config: Config, clip: Clip, size: Size) -> Iterator[OurPipeline]:
     Raises:
         EngineError: an engine cannot be opened.
     """
+    keep_to_one_thread()  # as a run does when it opens its source
     width, height = size
     source = config.source.model_copy(update={"width_px": width, "height_px": height})
     config = config.model_copy(update={"source": source})

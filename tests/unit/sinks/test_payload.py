@@ -141,7 +141,7 @@ def test_metrics_are_exactly_this():
         "stages_ms": {"face": {"p50": 1.0, "p95": 2.0}},
         "rss_mb": 200.0,
         "undelivered": {"events_waiting": 1, "events_dropped": 2},
-        "drops": {"newer": 2, "late": 1, "level": 0},
+        "drops": {"newer": 2, "late": 1, "level": 0, "failed": 0},
         "waited_ms": {"p95": 3.4},
         "cpu_share": 0.061,
         "level": 1,
