@@ -197,7 +197,7 @@ class Loop:
             age_s + self._clock() - begun_s,
             judgement.stage_s,
             waited_s=age_s,
-            lost=self.drops["newer"] + self.drops["late"],
+            lost=self._dropped_before + self._source.dropped + self._not_judged["late"],
         )
         self._tell(frame, judgement)
         if SIGHT.isdisjoint(judgement.faults):

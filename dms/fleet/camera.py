@@ -94,6 +94,7 @@ class Camera:
             heartbeat=self._judged,
             governor=governor,
         )
+        self._failed = False
         self._hung = False
         self._interrupted = False
         self._begun_s = time.monotonic()
@@ -140,7 +141,6 @@ class Camera:
     def _run(self) -> None:
         while not self._is_over():
             self._stop.wait(RETRY_EVERY_S)
-            self._renew_source()
         self._interrupted = self._stop.is_set()
         if (last := self._pipeline.finish()) is not None:
             self._tell(last)  # a loop that failed has not ended its alerts
@@ -154,8 +154,11 @@ class Camera:
     def _is_over(self) -> bool:
         """Judge until the source ends or a stop is asked for; False: it failed and is worth another try."""
         try:
+            if self._failed:
+                self._renew_source()
             self._judge()
         except Exception as error:
+            self._failed = True
             # The wall between drivers: whatever breaks for one is told aloud and touches no other.
             log.error("camera %s failed", self.name, exc_info=error)
             why = f"{type(error).__name__}: {error}"
@@ -185,6 +188,7 @@ class Camera:
     def _renew_source(self) -> None:
         self._source.close()
         self._source = self._reopen()
+        self._failed = False
         self._loop.go_on_with(self._source)
 
     def _tell_trouble(self, state: HealthState, causes: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.e2e.broker import WAIT_S, Listener, Mosquitto, needs_mosquitto
+from tests.e2e.broker import WAIT_S, needs_mosquitto
 from tests.media import MjpegServer
 
 pytestmark = needs_mosquitto
@@ -25,19 +25,6 @@ size: [320, 180]
 duration_s: 120
 events:
 """ + "".join(f"  - {{at: {at}, for: 2.0, do: eyes_closed}}\n" for at in range(6, 116, 5))
-
-
-@pytest.fixture
-def broker(tmp_path):
-    made = Mosquitto(tmp_path).start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def listener(broker):
-    with closing(Listener(broker.port)) as made:
-        yield made
 
 
 @pytest.fixture

@@ -32,19 +32,6 @@ pytestmark = needs_mosquitto
 ROOT = "dms/v1/truck-7"
 
 
-@pytest.fixture
-def broker(tmp_path):
-    made = Mosquitto(tmp_path).start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def listener(broker):
-    with closing(Listener(broker.port)) as made:
-        yield made
-
-
 @contextmanager
 def stopping(made):
     try:
