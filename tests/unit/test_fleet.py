@@ -276,7 +276,15 @@ def test_counts_go_on_after_a_failure_and_the_summary_tells_all_of_them(
     sink, stop, old, fresh = MemorySink(), threading.Event(), Source(), Source()
     old.dropped = 40
     heart = Heart(Watchdog(), ["front"])
-    camera = Camera("front", config, old, lambda: fresh, pipeline, None, [sink], heart, stop)
+    tries = iter([InputError("the script was deleted"), fresh])
+
+    def reopen() -> Source:
+        opened = next(tries)
+        if isinstance(opened, InputError):
+            raise opened
+        return opened
+
+    camera = Camera("front", config, old, reopen, pipeline, None, [sink], heart, stop)
 
     def vitals() -> list[Vitals]:
         return [m for m in sink.messages if isinstance(m, Vitals)]
@@ -293,6 +301,9 @@ def test_counts_go_on_after_a_failure_and_the_summary_tells_all_of_them(
     for earlier, later in pairwise(vitals()):
         assert earlier.frames <= later.frames
         assert all(earlier.drops[reason] <= later.drops[reason] for reason in earlier.drops)
+    told = [m.causes.get("internal_fault", "") for m in sink.messages if isinstance(m, Health)]
+    assert any("nonsense" in why for why in told)
+    assert next(tries, None) is None  # the first try failed, the next one did not
     assert vitals()[-1].drops["newer"] == 40
     assert vitals()[-1].drops["level"] > 0
     assert camera.summary().dropped >= vitals()[-1].dropped
