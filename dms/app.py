@@ -117,7 +117,7 @@ def open_controlled(
             stages,
             scheduler,
             Assessor(config.assess),
-            AlertManager(load_profile(config.alerts.profile), session),
+            AlertManager([load_profile(name) for name in config.alerts.profiles], session),
             time.perf_counter,
         )
         yield Controlled(pipeline, scheduler, sight)

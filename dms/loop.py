@@ -15,7 +15,7 @@ from dms.control.policy import Load
 from dms.errors import SourceEnded, SourceLost
 from dms.metrics import Metrics
 from dms.pipeline import Pipeline
-from dms.records import Control, Frame, Health, HealthState, Judgement, Message
+from dms.records import NOTHING_KNOWN, Context, Control, Frame, Health, HealthState, Judgement, Message
 from dms.sinks import Sink
 from dms.sources import FrameSource
 from dms.troubles import Troubles
@@ -41,7 +41,8 @@ class Loop:
     proves work, not life. With an engine of `SIGHT` failing there is none: a fresh process may mend what this
     one cannot, such as a GPU after a fault, or run the engine elsewhere. `observer` sees frames beside their
     judgements inside this process (overlay, progress); nothing else but the pipeline does. `governor` changes
-    the level between two frames; None leaves it where it is.
+    the level between two frames; None leaves it where it is. `context` tells, at once, what is known beside
+    the picture: the vehicle, and acknowledgements since it was last asked.
 
     Nothing waits in line: a source keeps its newest frame only, sinks return at once, and a frame that cannot
     be judged in time, or that the level does not ask for, is passed over and counted. That never silences the
@@ -61,6 +62,7 @@ class Loop:
         heartbeat: Callable[[], None],
         observer: Observer | None = None,
         governor: Governor | None = None,
+        context: Callable[[], Context] = lambda: NOTHING_KNOWN,
     ) -> None:
         self._source = source
         self._pipeline = pipeline
@@ -76,6 +78,7 @@ class Loop:
         self._heartbeat = heartbeat
         self._observer = observer
         self._governor = governor
+        self._context = context
         self._now_s = 0.0
         self._frame_s = -math.inf
         self._taken_s = 0.0
@@ -187,7 +190,7 @@ class Loop:
     def _step(self, frame: Frame, age_s: float) -> None:
         begun_s = self._clock()
         try:
-            judgement = self._pipeline.step(frame, age_s)
+            judgement = self._pipeline.step(frame, age_s, self._context())
         except Exception as e:
             # Whatever broke, the driver must not be left with a silent monitor: say so and go on blind.
             self._live_through_fault(frame, e)
@@ -205,7 +208,7 @@ class Loop:
 
     def _live_through_loss(self, why: str) -> None:
         self._now_s = max(self._now_s, self._source.now_s() - UNDER_WAY_S)
-        self._publish(self._pipeline.blind(self._now_s))
+        self._publish(self._pipeline.blind(self._now_s, self._context()))
         if self._clock() - self._taken_s >= self._lost_after_s:
             self._set_trouble(HealthState.DEGRADED, {"source_lost": why, **self._other_troubles()})
         self._tell_vitals(self._now_s)
@@ -219,7 +222,7 @@ class Loop:
             HealthState.FAULT,
             {"internal_fault": f"{type(error).__name__}: {error}", **self._other_troubles()},
         )
-        self._publish(self._pipeline.blind(frame.captured_s))
+        self._publish(self._pipeline.blind(frame.captured_s, self._context()))
         self._tell_vitals(frame.captured_s)
 
     def _tell(self, frame: Frame, judgement: Judgement) -> None:

@@ -9,7 +9,16 @@ from typing import TypeVar
 from dms.alerts.manager import AlertManager, under_alerts
 from dms.assess.assessor import Assessor
 from dms.errors import EngineError
-from dms.records import Distraction, Fatigue, Frame, FrameState, Judgement, Observation
+from dms.records import (
+    NOTHING_KNOWN,
+    Context,
+    Distraction,
+    Fatigue,
+    Frame,
+    FrameState,
+    Judgement,
+    Observation,
+)
 from dms.scheduler import TURNS, Scheduler, urgent
 from dms.stages import Stage, with_fault
 
@@ -40,9 +49,9 @@ class Pipeline:
         """Whether to judge the frame captured then and this old by now: None, or why it is passed over."""
         return self._scheduler.admits(captured_s, age_s)
 
-    def step(self, frame: Frame, age_s: float = 0.0) -> Judgement:
-        """Judge one frame that is `age_s` old by now."""
-        state = self._begin(frame, age_s)
+    def step(self, frame: Frame, age_s: float = 0.0, context: Context = NOTHING_KNOWN) -> Judgement:
+        """Judge one frame that is `age_s` old by now, with what is known beside it."""
+        state = self._begin(frame, age_s, context)
         stage_s: dict[str, float] = {}
         begun_s = self._clock()
         for stage in self._stages:
@@ -60,10 +69,11 @@ class Pipeline:
         self._scheduler.ran(stage_s)
         return judgement
 
-    def blind(self, captured_s: float) -> Judgement:
-        """Judge a moment without a frame: the source is lost or late, so everything is unknown."""
+    def blind(self, captured_s: float, context: Context = NOTHING_KNOWN) -> Judgement:
+        """Judge a moment without a frame: the source is lost or late, so all of the driver is unknown."""
         self._previous = None
-        return self._judge(Observation(captured_s, frame_id=-1), {})
+        blind = Observation(captured_s, frame_id=-1, context=context, level=self._scheduler.level)
+        return self._judge(blind, {})
 
     def finish(self) -> Judgement | None:
         """The last judgement again, with the ends of the alerts still active; None when there are none."""
@@ -75,7 +85,7 @@ class Pipeline:
             return None
         return replace(self._last, observation=replace(seen, frame_id=-1), alerts=ended, stage_s={})
 
-    def _begin(self, frame: Frame, age_s: float) -> FrameState:
+    def _begin(self, frame: Frame, age_s: float, context: Context) -> FrameState:
         captured_s = frame.captured_s
         previous = self._previous
         if previous is not None and not previous.captured_s <= captured_s:
@@ -86,14 +96,15 @@ class Pipeline:
             tracking=previous is not None and previous.eyes is not None,
             urgent=self._urgent,
         )
-        if previous is None:
-            return FrameState(frame, Observation(captured_s, frame.id), None, due)
         oldest_s = captured_s - self._assessor.stale_after_s
         seen = Observation(
             captured_s,
             frame.id,
-            fatigue=_since(oldest_s, previous.fatigue),
-            distraction=_since(oldest_s, previous.distraction),
+            fatigue=_since(oldest_s, previous.fatigue) if previous else None,
+            distraction=_since(oldest_s, previous.distraction) if previous else None,
+            context=context,
+            age_s=age_s,
+            level=self._scheduler.level,
         )
         return FrameState(frame, seen, previous, due)
 

@@ -60,7 +60,7 @@ _LASTING = ("closure_s", "off_road_s", "phone_s", "yawn_s")
 
 def urgent(assessment: Assessment, alerts_active: Sequence[Alert]) -> bool:
     """Whether to watch closely: eyes closing, gaze off the road, phone, yawn, or an alert that stands."""
-    if any(alert.severity is not Severity.INFO for alert in alerts_active):
+    if any(alert.severity is not Severity.CAUTION for alert in alerts_active):
         return True
     signals = assessment.signals
     openness = signals["openness"].value
@@ -105,6 +105,11 @@ class Scheduler:
         self._grid = _Grid()
         self._on: list[_Turn] = list(self._turns)
         self.use(LEVELS[0])
+
+    @property
+    def level(self) -> int:
+        """Number of the level that is followed."""
+        return self._level.number
 
     def use(self, level: Level) -> None:
         """Follow this level of the controller from the next frame on."""

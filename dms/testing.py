@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +26,12 @@ from dms.assess import Assessor
 from dms.config.assess import AssessConfig
 from dms.errors import SourceEnded
 from dms.records import (
+    NOTHING_KNOWN,
+    Acknowledgement,
     Alert,
     Assessment,
     Box,
+    Context,
     Direction,
     Distraction,
     Eye,
@@ -37,6 +42,7 @@ from dms.records import (
     ImageQuality,
     Message,
     Observation,
+    Vehicle,
 )
 
 _LANDMARKS = np.zeros((landmarks.COUNT, 2), np.float32)
@@ -142,6 +148,24 @@ class Scene:
     yawn: float = 0.0
     mouth_covered: float = 0.0
     phone: float = 0.0
+    eating: float = 0.0
+    smoking: float = 0.0
+    hand_on_face: float = 0.0
+    squint: float = 0.0
+    openness_sigma: float = 0.05
+    gaze_sigma_deg: float = 6.0
+    head_sigma_deg: float = 3.0
+    hidden_eye: str | None = None
+    """`right` or `left`: this eye alone cannot be seen."""
+    glasses: float | None = None
+    rival: float | None = None
+    brightness: float | None = 120.0
+    saturated: float | None = 0.0
+    sharpness: float | None = 8.0
+    change: float | None = 3.0
+    view: float | None = 0.95
+    faults: tuple[str, ...] = ()
+    """Stages that fail: nothing of theirs is found."""
     age_s: float = 0.0
     """How old all results are."""
     silent: bool = False
@@ -172,16 +196,28 @@ class Story:
         self._noise_deg = noise_deg
         self._seed = seed
         self._start_s = start_s
-        self._parts: list[tuple[float, Scene]] = []
+        self._parts: list[tuple[float, Scene, Context]] = []
+        self._context = NOTHING_KNOWN
+        self._acknowledged_s: list[float] = []
 
     @property
     def end_s(self) -> float:
         """Time at which the next scene begins."""
-        return self._start_s + sum(duration_s for duration_s, _ in self._parts)
+        return self._start_s + sum(duration_s for duration_s, _, _ in self._parts)
 
     def then(self, duration_s: float, scene: Scene) -> Story:
         """Go on with a scene."""
-        self._parts.append((duration_s, scene))
+        self._parts.append((duration_s, scene, self._context))
+        return self
+
+    def driving(self, speed_kmh: float | None = None, **more: Any) -> Story:
+        """From here on the vehicle tells this; `more` are other fields of `Vehicle`. None = unknown."""
+        self._context = Context(Vehicle(speed_kmh=speed_kmh, **more), configured=True)
+        return self
+
+    def acknowledge(self) -> Story:
+        """Here the driver acknowledges all alerts."""
+        self._acknowledged_s.append(self.end_s)
         return self
 
     def attentive(self, duration_s: float) -> Story:
@@ -231,14 +267,22 @@ class Story:
     def observations(self) -> list[Observation]:
         """The whole story as perceived, the same on every call."""
         noise = random.Random(self._seed + 1)
-        begins_s = list(accumulate((duration_s for duration_s, _ in self._parts), initial=self._start_s))[:-1]
+        begins_s = list(accumulate((part[0] for part in self._parts), initial=self._start_s))[:-1]
+        due_s = deque(self._acknowledged_s)
         seen = []
         for number, now_s in enumerate(self._times_s()):
             index = bisect_right(begins_s, now_s + 1e-9) - 1
-            duration_s, scene = self._parts[index]
-            if not scene.silent:
-                scene = _at(scene, (now_s - begins_s[index]) / duration_s)
-                seen.append(_perceive(scene, now_s, number, noise.gauss(0.0, self._noise_deg)))
+            duration_s, scene, context = self._parts[index]
+            if scene.silent:
+                continue
+            while due_s and due_s[0] <= now_s + 1e-9:
+                due_s.popleft()
+                context = replace(
+                    context, acknowledgements=(*context.acknowledgements, Acknowledgement("key"))
+                )
+            scene = _at(scene, (now_s - begins_s[index]) / duration_s)
+            perceived = _perceive(scene, now_s, number, noise.gauss(0.0, self._noise_deg))
+            seen.append(replace(perceived, context=context))
         return seen
 
     def _times_s(self) -> Iterator[float]:
@@ -254,9 +298,9 @@ class Story:
                 now_s += chance.uniform(*self._jitter_s)
 
 
-def play(story: Story, config: AssessConfig, profile: Profile) -> list[Alert]:
+def play(story: Story, config: AssessConfig, *profiles: Profile) -> list[Alert]:
     """Judge a whole story; return every phase of every alert, those ended by the story's end included."""
-    manager = AlertManager(profile, "story")
+    manager = AlertManager(profiles, "story")
     alerts = [alert for assessment in judge(story, config) for alert in manager.update(assessment)]
     return [*alerts, *manager.close(story.end_s)]
 
@@ -276,20 +320,30 @@ def _at(scene: Scene, share: float) -> Scene:
 
 def _perceive(scene: Scene, now_s: float, frame_id: int, noise_deg: float) -> Observation:
     """What perfect engines would say of a scene."""
-    quality = ImageQuality(contrast=scene.contrast)
-    if not scene.face:
-        return Observation(now_s, frame_id, quality)
+    quality = ImageQuality(
+        scene.contrast, scene.brightness, scene.saturated, scene.sharpness, scene.change, scene.view
+    )
+    faults = {stage: f"{stage} failed" for stage in scene.faults}
+    if not scene.face or "face" in faults:
+        return Observation(now_s, frame_id, quality, faults=faults)
     seen_s = now_s - scene.age_s
     closed = 1.0 - scene.openness if scene.closed is None else scene.closed
-    eye = Eye(scene.openness, 0.05, scene.visibility)
-    gaze = Direction(scene.gaze_yaw_deg + noise_deg, scene.gaze_pitch_deg, 6.0)
-    head = Direction(scene.head_yaw_deg, scene.head_pitch_deg, 3.0)
+    eye = Eye(scene.openness, scene.openness_sigma, scene.visibility)
+    unseen = Eye(scene.openness, scene.openness_sigma, 0.1)
+    right, left = (unseen if scene.hidden_eye == side else eye for side in ("right", "left"))
+    gaze = Direction(scene.gaze_yaw_deg + noise_deg, scene.gaze_pitch_deg, scene.gaze_sigma_deg)
+    head = Direction(scene.head_yaw_deg, scene.head_pitch_deg, scene.head_sigma_deg)
+    eyes = Eyes(seen_s, _LANDMARKS, _LANDMARK_SIGMA, right, left, gaze, head, 0.99, scene.glasses)
+    fatigue = Fatigue(seen_s, closed, closed, scene.yawn, scene.mouth_covered, scene.squint)
+    hands = (0.0, scene.phone, scene.eating, scene.smoking, scene.hand_on_face)
+    distraction = Distraction(seen_s, *hands, none=max(0.0, 1.0 - sum(hands)))
     return Observation(
         captured_s=now_s,
         frame_id=frame_id,
         quality=quality,
-        face=Face(now_s, _BOX, 0.99, tracked=True),
-        eyes=Eyes(seen_s, _LANDMARKS, _LANDMARK_SIGMA, eye, eye, gaze, head, presence=0.99),
-        fatigue=Fatigue(seen_s, closed, closed, scene.yawn, scene.mouth_covered, squint=0.0),
-        distraction=Distraction(seen_s, 0.0, scene.phone, 0.0, 0.0, 0.0, 1.0 - scene.phone),
+        face=Face(now_s, _BOX, 0.99, tracked=True, rival=scene.rival),
+        eyes=None if "eyes" in faults else eyes,
+        fatigue=None if "fatigue" in faults else fatigue,
+        distraction=None if "distraction" in faults else distraction,
+        faults=faults,
     )

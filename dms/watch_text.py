@@ -20,7 +20,7 @@ _COLOUR_BY_STATE = {
     "unresponsive": "red",
     "unknown": "magenta",
 }
-_COLOUR_BY_SEVERITY = {"info": "cyan", "warning": "yellow", "urgent": "red", "emergency": "bright_red"}
+_COLOUR_BY_SEVERITY = {"caution": "cyan", "warning": "yellow", "urgent": "red", "emergency": "bright_red"}
 
 
 def state_line(document: Mapping[str, Any]) -> str:

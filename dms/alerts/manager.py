@@ -19,11 +19,13 @@ _STATE_OF_AREA = {
 class AlertManager:
     """Turns assessments, in order of time, into the phases of alerts."""
 
-    def __init__(self, profile: Profile, session: str) -> None:
+    def __init__(self, profiles: Sequence[Profile], session: str) -> None:
         """Take the rules and the name of this run, the first part of every alert's id."""
         numbers = count(1)
         self._chains = tuple(
-            Chain(rules, profile, lambda: f"{session}-{next(numbers)}") for rules in profile.chains
+            Chain(rules, profile, lambda: f"{session}-{next(numbers)}")
+            for profile in profiles
+            for rules in profile.chains
         )
         self._last_s: float | None = None
 
@@ -50,5 +52,5 @@ def under_alerts(state: DriverState, active: Sequence[Alert]) -> DriverState:
     """The driver's state beside his alerts: nobody is attentive while a warning about him stands."""
     if state is not DriverState.ATTENTIVE:
         return state
-    areas = {alert.type.partition(".")[0] for alert in active if alert.severity is not Severity.INFO}
+    areas = {alert.type.partition(".")[0] for alert in active if alert.severity is not Severity.CAUTION}
     return next((named for area, named in _STATE_OF_AREA.items() if area in areas), state)

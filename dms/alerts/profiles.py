@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import string
 from collections.abc import Iterable
-from importlib import resources
 from itertools import groupby
 from pathlib import Path
 
@@ -21,9 +20,7 @@ from dms.assess.signals import SIGNALS
 from dms.config.section import PositiveSeconds, Seconds, Section
 from dms.errors import ConfigError
 from dms.records import Severity
-
-SHIPPED = resources.files("dms.alerts") / "profiles"
-"""Folder of the profiles that come with the package."""
+from dms.resources import configs_folder
 
 
 class Limit(Section):
@@ -128,9 +125,10 @@ def load_profile(name_or_path: str) -> Profile:
 
 def _read(name_or_path: str) -> tuple[str, str]:
     is_path = name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path
-    source = Path(name_or_path) if is_path else SHIPPED / f"{name_or_path}.yaml"
+    folder = configs_folder() / "profiles"
+    source = Path(name_or_path) if is_path else folder / f"{name_or_path}.yaml"
     if not source.is_file():
-        shipped = sorted(entry.name.removesuffix(".yaml") for entry in SHIPPED.iterdir())
+        shipped = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir())
         cure = "give the path of an existing YAML file" if is_path else _nearest(name_or_path, shipped)
         raise ConfigError(f"alerts.profile: there is no profile {name_or_path!r}; {cure}")
     try:

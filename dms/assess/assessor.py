@@ -5,6 +5,7 @@ from __future__ import annotations
 from dms.assess.attention import Attention
 from dms.assess.availability import Availability
 from dms.assess.baseline import Baseline
+from dms.assess.driving import Driving
 from dms.assess.drowsiness import Drowsiness
 from dms.assess.reading import Reading, read
 from dms.assess.temporal import ROUNDING_S, Tick
@@ -33,6 +34,7 @@ class Assessor:
         """Take the next observation; one from before the last (a clock set back) starts all timers anew."""
         tick = self._tick(observation.captured_s)
         reading = read(observation, self._config)
+        self._driving.update(tick, observation.context)
         self._drowsiness.update(tick, reading)
         closed = self._drowsiness.closed
         self._attention.update(tick, reading, closed)
@@ -40,14 +42,16 @@ class Assessor:
         self._baseline.learn(tick, reading, closed)
         if self._availability.no_face_s >= self._config.baseline.new_driver_after_s:
             self._expect_new_driver()
-        return self._judge(tick.now_s, reading)
+        return self._judge(observation, reading)
 
-    def _judge(self, now_s: float, reading: Reading) -> Assessment:
+    def _judge(self, observation: Observation, reading: Reading) -> Assessment:
+        now_s = observation.captured_s
         calibrating = self._calibrating(now_s, reading)
         signals = {
             **self._drowsiness.signals(),
             **self._attention.signals(),
             **self._availability.signals(),
+            **self._driving.signals(),
             "calibrating": calibrating,
         }
         state = name_state(signals, self._config.verdict)
@@ -67,6 +71,9 @@ class Assessor:
             signals=signals,
             calibration=self._baseline.learned_share,
             gaze_source=self._attention.gaze_source,
+            context=observation.context,
+            age_s=observation.age_s,
+            level=observation.level,
         )
 
     def _tick(self, now_s: float) -> Tick:
@@ -92,6 +99,7 @@ class Assessor:
     def _start_timers(self) -> None:
         self._judge_anew()
         self._availability = Availability(self._config.availability)
+        self._driving = Driving()
 
     def _judge_anew(self) -> None:
         config = self._config

@@ -6,10 +6,10 @@ Everything that is not becomes None here, so that the rest of the judgement meet
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dms.config.assess import AssessConfig
-from dms.records import Direction, Distraction, Eye, Eyes, Face, Fatigue, Observation
+from dms.records import Direction, Distraction, Eye, Eyes, Face, Fatigue, ImageQuality, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,14 @@ class Reading:
     yawn: float | None = None
     mouth_covered: float | None = None
     phone: float | None = None
+    squint: float | None = None
+    eating: float | None = None
+    smoking: float | None = None
+    hand_on_face: float | None = None
+    glasses: float | None = None
+    rival: float | None = None
+    quality: ImageQuality | None = None
+    faults: frozenset[str] = frozenset()
 
     @property
     def eyes_readable(self) -> bool:
@@ -42,6 +50,11 @@ class Reading:
 
 def read(observation: Observation, config: AssessConfig) -> Reading:
     """Sift one observation."""
+    sifted = _sift(observation, config)
+    return replace(sifted, quality=observation.quality, faults=frozenset(observation.faults))
+
+
+def _sift(observation: Observation, config: AssessConfig) -> Reading:
     if observation.frame_id < 0:  # no picture came: not even that there is no face is known
         return Reading(face=None, blank=None, stale=True)
     oldest_s = observation.captured_s - config.availability.stale_after_s
@@ -71,6 +84,12 @@ def read(observation: Observation, config: AssessConfig) -> Reading:
         yawn=_finite(fatigue.yawn) if fatigue else None,
         mouth_covered=_finite(fatigue.mouth_covered) if fatigue else None,
         phone=_finite(distraction.phone_at_ear + distraction.phone_in_hand) if distraction else None,
+        squint=_finite(fatigue.squint) if fatigue else None,
+        eating=_finite(distraction.eating_drinking) if distraction else None,
+        smoking=_finite(distraction.smoking) if distraction else None,
+        hand_on_face=_finite(distraction.hand_on_face) if distraction else None,
+        glasses=_finite(eyes.glasses) if eyes and eyes.glasses is not None else None,
+        rival=face.rival,
     )
 
 

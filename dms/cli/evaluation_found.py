@@ -60,7 +60,7 @@ class Drawn:
             plots.reliability(found.calibrations, self.reliability, title)
             click.echo(f"{self.reliability}", err=True)
         if self.timeline:
-            event_report.timeline(found.clips, load_profile(config.alerts.profile), self.timeline)
+            event_report.timeline(found.clips, load_profile(config.alerts.profiles[0]), self.timeline)
             click.echo(f"{self.timeline}", err=True)
 
 

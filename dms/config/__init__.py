@@ -10,7 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from dms.config.alerts import AlertsConfig
 from dms.config.assess import AssessConfig
+from dms.config.cabin import CabinConfig
+from dms.config.inputs import InputsConfig
+from dms.config.seat import SeatConfig
 from dms.config.section import PositiveSeconds, Probability, Seconds, Section
 from dms.config.sinks import SinksConfig
 
@@ -178,13 +182,6 @@ class ControlConfig(Section):
         return self
 
 
-class AlertsConfig(Section):
-    """Which rules raise alerts."""
-
-    profile: str = "euroncap_2026"
-    """A shipped profile's name, or the path of a profile file of your own."""
-
-
 CameraName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 
 
@@ -207,6 +204,9 @@ class Config(Section):
     schedule: ScheduleConfig = ScheduleConfig()
     control: ControlConfig = ControlConfig()
     assess: AssessConfig = AssessConfig()
+    cabin: CabinConfig = CabinConfig()
+    seat: SeatConfig = SeatConfig()
+    inputs: InputsConfig = InputsConfig()
     alerts: AlertsConfig = AlertsConfig()
     sinks: SinksConfig = SinksConfig()
     service: ServiceConfig = ServiceConfig()

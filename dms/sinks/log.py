@@ -23,7 +23,7 @@ from dms.records import (
 log = logging.getLogger(__name__)
 
 _LEVEL_BY_SEVERITY = {
-    Severity.INFO: logging.INFO,
+    Severity.CAUTION: logging.INFO,
     Severity.WARNING: logging.WARNING,
     Severity.URGENT: logging.ERROR,
     Severity.EMERGENCY: logging.CRITICAL,

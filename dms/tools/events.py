@@ -108,7 +108,7 @@ def score_clip(clip: Path, config: Config, progress: Callable[[float], None] | N
     """Judge a clip with the whole system and compare its alerts with the truth."""
     events = joined(truth_of(clip))
     summary = analyze(config, str(clip), progress=progress)
-    return compare(clip.name, events, summary, load_profile(config.alerts.profile))
+    return compare(clip.name, events, summary, load_profile(config.alerts.profiles[0]))
 
 
 def compare(clip: str, events: Sequence[Event], summary: Summary, profile: Profile) -> ClipScore:

@@ -50,7 +50,7 @@ STATE_COLORS: Mapping[DriverState, Color] = MappingProxyType(
 )
 SEVERITY_COLORS: Mapping[Severity, Color] = MappingProxyType(
     {
-        Severity.INFO: CYAN,
+        Severity.CAUTION: CYAN,
         Severity.WARNING: YELLOW,
         Severity.URGENT: ORANGE,
         Severity.EMERGENCY: RED,

@@ -461,7 +461,7 @@ def test_the_examples_in_the_manual_have_the_fields_that_are_sent():
 
 def microsleep():
     """The start of a real alert, with the evidence of the shipped profile."""
-    manager = AlertManager(load_profile("euroncap_2026"), "s")
+    manager = AlertManager([load_profile("euroncap_2026")], "s")
     signals = {name: Signal(None) for name in SIGNALS} | {"closure_s": Signal(1.5, 10.0)}
     (alert,) = manager.update(Assessment(11.5, DriverState.ASLEEP, signals=signals))
     return alert

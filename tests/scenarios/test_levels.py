@@ -71,7 +71,7 @@ def alerts_at(
         [Played(name, shown, clock) for name in names],
         scheduler,
         Assessor(AssessConfig()),
-        AlertManager(load_profile("euroncap_2026"), "levels"),
+        AlertManager([load_profile("euroncap_2026")], "levels"),
         clock,
     )
     alerts: list[Alert] = []

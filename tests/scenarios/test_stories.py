@@ -87,7 +87,7 @@ def test_slow_closures_make_drowsy(fps):
     for _ in range(80):
         story.closed(0.5).attentive(2.0)
     alerts = [alert for alert in play(story, CONFIG, PROFILE) if alert.type == "fatigue.drowsy"]
-    assert [alert.severity for alert in alerts[:2]] == [Severity.INFO, Severity.WARNING]
+    assert [alert.severity for alert in alerts[:2]] == [Severity.CAUTION, Severity.WARNING]
     assert len({alert.id for alert in alerts}) == 1
     last = judge(story, CONFIG)[-1]
     assert last.state is DriverState.DROWSY
@@ -155,7 +155,7 @@ def test_noisy_gaze_off_the_road_is_timed_within_half_a_second():
 
 
 def test_one_closed_eye_is_an_open_driver():
-    assessor, manager = Assessor(CONFIG), AlertManager(PROFILE, "wink")
+    assessor, manager = Assessor(CONFIG), AlertManager([PROFILE], "wink")
     for seen in Story().attentive(10).closed(8).observations():
         eyes, fatigue = seen.eyes, seen.fatigue
         open_left = replace(eyes, left=replace(eyes.left, openness=0.9))

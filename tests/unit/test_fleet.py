@@ -270,7 +270,7 @@ def test_counts_go_on_after_a_failure_and_the_summary_tells_all_of_them(
     monkeypatch.setattr("dms.fleet.camera.RETRY_EVERY_S", 0.1)
     scheduler = Scheduler(ScheduleConfig(), 1 / 50)
     scheduler.use(LEVELS[4])
-    alerts = AlertManager(load_profile("euroncap_2026"), "test")
+    alerts = AlertManager([load_profile("euroncap_2026")], "test")
     pipeline = Pipeline([], scheduler, Assessor(AssessConfig()), alerts, time.perf_counter)
     config = Config(service=ServiceConfig(vitals_every_s=0.1))
     sink, stop, old, fresh = MemorySink(), threading.Event(), Source(), Source()

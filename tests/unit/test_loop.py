@@ -150,7 +150,7 @@ class Rig:
             [Stage(self.clock, errors, takes_s, failing)],
             scheduler,
             Assessor(AssessConfig()),
-            AlertManager(load_profile("euroncap_2026"), "test"),
+            AlertManager([load_profile("euroncap_2026")], "test"),
             self.clock,
         )
         camera = CameraOnClock(script, self.clock, late_s, late_every, every_s)

@@ -61,7 +61,7 @@ def pipeline(*stages: Stage, fatigue_every_s: float = 0.0, scheduler: Scheduler 
         stages,
         scheduler or Scheduler(ScheduleConfig(fatigue=rate), 1 / 30),
         Assessor(AssessConfig()),
-        AlertManager(load_profile("euroncap_2026"), "test"),
+        AlertManager([load_profile("euroncap_2026")], "test"),
         clock=lambda: next(ticks) * 0.001,
     )
 

@@ -274,4 +274,4 @@ def test_what_is_urgent(values: dict[str, float | None], expected: bool) -> None
 
 def test_a_standing_alert_is_urgent_and_an_information_is_not() -> None:
     assert urgent(assessment(), (alert(Severity.WARNING),))
-    assert not urgent(assessment(), (alert(Severity.INFO),))
+    assert not urgent(assessment(), (alert(Severity.CAUTION),))

@@ -135,7 +135,7 @@ def test_time_without_a_told_level_counts_for_none() -> None:
 def test_a_long_run_keeps_the_last_alerts_and_counts_all() -> None:
     sink = SummarySink()
     for i in range(MAX_ALERTS + 5):
-        one = alert(Phase.START, "fatigue.yawn", Severity.INFO, 2.5, "Yawning.")
+        one = alert(Phase.START, "fatigue.yawn", Severity.CAUTION, 2.5, "Yawning.")
         sink.publish(judgement(i, i * 0.1, DriverState.ATTENTIVE, replace(one, id=f"a-{i}")))
     total = sink.summary({}, 1.0)
     assert total.alert_count == MAX_ALERTS + 5

@@ -29,7 +29,7 @@ PROFILE = Profile.model_validate(
                 "type": "eyes.slow",
                 "chain": "slow",
                 "when": {"perclos_60s": {"at_least": 0.15}, "perclos_180s": {"at_least": 0.1}},
-                "severity": "info",
+                "severity": "caution",
                 "cause": "{perclos_60s:.0%}",
                 "source": "a test",
             },
@@ -40,7 +40,7 @@ PROFILE = Profile.model_validate(
 
 def play(values, step_s=0.5, **fixed):
     """Feed off_road_s values (None = unknown), one every `step_s`; return manager and changes."""
-    manager, changes, onset_s = AlertManager(PROFILE, "run"), [], None
+    manager, changes, onset_s = AlertManager([PROFILE], "run"), [], None
     for number, value in enumerate(values):
         now_s = number * step_s
         onset_s = None if value == 0 else now_s - value if onset_s is None and value else onset_s
@@ -140,7 +140,7 @@ def test_the_end_of_a_run_ends_its_alerts_once():
     [
         ("distraction.phone", Severity.WARNING, DriverState.DISTRACTED),
         ("fatigue.microsleep", Severity.URGENT, DriverState.DROWSY),
-        ("fatigue.yawn", Severity.INFO, DriverState.ATTENTIVE),
+        ("fatigue.yawn", Severity.CAUTION, DriverState.ATTENTIVE),
         ("sensor.eyes_unreadable", Severity.WARNING, DriverState.ATTENTIVE),
     ],
 )

@@ -29,7 +29,7 @@ def test_the_end_of_an_alert_tells_how_long_it_was(caplog):
 @pytest.mark.parametrize(
     ("severity", "level"),
     [
-        (Severity.INFO, logging.INFO),
+        (Severity.CAUTION, logging.INFO),
         (Severity.WARNING, logging.WARNING),
         (Severity.URGENT, logging.ERROR),
         (Severity.EMERGENCY, logging.CRITICAL),

@@ -111,15 +111,15 @@ def test_an_alert_is_told_by_its_colour_and_an_ended_one_is_not(severity):
 
 def test_the_worst_alert_is_next_to_the_signals():
     blank = np.full((360, 640), 90, np.uint8)
-    both = (alert(Severity.EMERGENCY), alert(Severity.INFO))
+    both = (alert(Severity.EMERGENCY), alert(Severity.CAUTION))
     drawn = draw(blank, NOTHING_SEEN, both)
     assert has_color(drawn[305:315, :8], SEVERITY_COLORS[Severity.EMERGENCY])
-    assert has_color(drawn[282:292, :8], SEVERITY_COLORS[Severity.INFO])
+    assert has_color(drawn[282:292, :8], SEVERITY_COLORS[Severity.CAUTION])
 
 
 def test_a_long_cause_stays_inside_the_picture():
     blank = np.full((360, 640), 90, np.uint8)
-    drawn = draw(blank, NOTHING_SEEN, [alert(Severity.INFO, "closed " * 60)])
+    drawn = draw(blank, NOTHING_SEEN, [alert(Severity.CAUTION, "closed " * 60)])
     assert not has_color(drawn[300:320, -8:], (245, 245, 245), 60)
 
 

@@ -296,7 +296,7 @@ def test_signs_are_noted_when_first_told_and_hold_while_they_do(machine):
 
 def test_an_alert_is_heard_when_it_is_told_whatever_its_stamps_say(machine):
     witness = Witness(machine)
-    alert = Alert("1", "yawn", Phase.START, Severity.INFO, 5.0, 6.0, 6.0, "", {}, "profile")
+    alert = Alert("1", "yawn", Phase.START, Severity.CAUTION, 5.0, 6.0, 6.0, "", {}, "profile")
     witness.publish(replace(judgement(6.0), alerts=(alert,)))
     assert list(witness.recent) == [Heard("yawn", 100.0)]
     assert witness.alerts_begun == 1
