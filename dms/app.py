@@ -21,10 +21,12 @@ from dms.control.reader import SensorReader
 from dms.control.sensors import Sensors
 from dms.engines.contract import CONTRACTS
 from dms.engines.opening import Opened, cache_of, open_cheapest, open_engine
+from dms.inputs.hub import open_inputs
 from dms.loop import Loop, Observer
 from dms.metrics import Metrics
 from dms.outputs import demo_broker, metrics_server, open_sinks
 from dms.pipeline import Pipeline
+from dms.records import NOTHING_KNOWN, Context
 from dms.scheduler import Scheduler
 from dms.service import Notifier, StopSignal
 from dms.sinks import Sink
@@ -180,7 +182,10 @@ def run(config: Config, tell: Callable[[str], None]) -> Summary:
         ]
         sinks.append(LogSink(notifier.status))
         heartbeat = Heartbeat(notifier)
-        summary = judge(config, source, pipeline, sinks, stop.is_set, heartbeat, governor=governor)
+        hub = stack.enter_context(open_inputs(config))
+        summary = judge(
+            config, source, pipeline, sinks, stop.is_set, heartbeat, governor=governor, context=hub.context
+        )
         notifier.stopping()
         return summary
 
@@ -229,6 +234,7 @@ def judge(
     *,
     governor: Governor | None = None,
     observer: Observer | None = None,
+    context: Callable[[], Context] = lambda: NOTHING_KNOWN,
 ) -> Summary:
     """Judge a source until it ends or `stop()` tells so, telling `sinks`; returns what came of it."""
     totals = SummarySink()
@@ -244,6 +250,7 @@ def judge(
         heartbeat=heartbeat,
         observer=observer,
         governor=governor,
+        context=context,
     )
     loop.run()
     wall_s = time.perf_counter() - begun_s

@@ -79,6 +79,7 @@ class Loop:
         self._observer = observer
         self._governor = governor
         self._context = context
+        self._known = NOTHING_KNOWN
         self._now_s = 0.0
         self._frame_s = -math.inf
         self._taken_s = 0.0
@@ -190,7 +191,8 @@ class Loop:
     def _step(self, frame: Frame, age_s: float) -> None:
         begun_s = self._clock()
         try:
-            judgement = self._pipeline.step(frame, age_s, self._context())
+            self._known = self._context()
+            judgement = self._pipeline.step(frame, age_s, self._known)
         except Exception as e:
             # Whatever broke, the driver must not be left with a silent monitor: say so and go on blind.
             self._live_through_fault(frame, e)
@@ -208,7 +210,8 @@ class Loop:
 
     def _live_through_loss(self, why: str) -> None:
         self._now_s = max(self._now_s, self._source.now_s() - UNDER_WAY_S)
-        self._publish(self._pipeline.blind(self._now_s, self._context()))
+        self._known = self._context()
+        self._publish(self._pipeline.blind(self._now_s, self._known))
         if self._clock() - self._taken_s >= self._lost_after_s:
             self._set_trouble(HealthState.DEGRADED, {"source_lost": why, **self._other_troubles()})
         self._tell_vitals(self._now_s)
@@ -222,7 +225,7 @@ class Loop:
             HealthState.FAULT,
             {"internal_fault": f"{type(error).__name__}: {error}", **self._other_troubles()},
         )
-        self._publish(self._pipeline.blind(frame.captured_s, self._context()))
+        self._publish(self._pipeline.blind(frame.captured_s, self._known))
         self._tell_vitals(frame.captured_s)
 
     def _tell(self, frame: Frame, judgement: Judgement) -> None:
@@ -237,6 +240,7 @@ class Loop:
     def _other_troubles(self) -> dict[str, str]:
         troubles = self._troubles.told(self._clock())
         troubles.update({f"sink_{sink.name}": why for sink in self._sinks if (why := sink.fault())})
+        troubles.update({f"input_{name}": why for name, why in self._known.vehicle.faults.items()})
         if self._governor is not None:
             troubles.update(self._governor.troubles())
         return troubles

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dms.alerts.manager import AlertManager, under_alerts
 from dms.assess.assessor import Assessor
 from dms.errors import EngineError
 from dms.records import (
     NOTHING_KNOWN,
+    Alert,
+    Assessment,
     Context,
     Distraction,
     Fatigue,
@@ -24,6 +26,21 @@ from dms.stages import Stage, with_fault
 
 Result = TypeVar("Result", Fatigue, Distraction)
 
+Checkpointing = Callable[[float, Assessor, AlertManager, bool], Mapping[str, Any] | None]
+"""Takes the time, who judges, and whether it is urgent; returns a checkpoint where one is due."""
+
+
+def judged(
+    seen: Observation, assessor: Assessor, alerts: AlertManager
+) -> tuple[Assessment, tuple[Alert, ...]]:
+    """What is concluded from the next observation: the judgement, and the alerts that change with it."""
+    assessment = assessor.update(seen)
+    changes = alerts.update(assessment)
+    state = under_alerts(assessment.state, alerts.active)
+    if state is not assessment.state:
+        assessment = replace(assessment, state=state)
+    return assessment, changes
+
 
 class Pipeline:
     """Turns frames into judgements. `clock` (seconds) only times the stages."""
@@ -35,12 +52,14 @@ class Pipeline:
         assessor: Assessor,
         alerts: AlertManager,
         clock: Callable[[], float],
+        checkpoint: Checkpointing | None = None,
     ) -> None:
         self._stages = stages
         self._scheduler = scheduler
         self._assessor = assessor
         self._alerts = alerts
         self._clock = clock
+        self._checkpoint = checkpoint
         self._previous: Observation | None = None
         self._last: Judgement | None = None
         self._urgent = False
@@ -83,7 +102,9 @@ class Pipeline:
         ended = self._alerts.close(seen.captured_s)
         if not ended:
             return None
-        return replace(self._last, observation=replace(seen, frame_id=-1), alerts=ended, stage_s={})
+        return replace(
+            self._last, observation=replace(seen, frame_id=-1), alerts=ended, stage_s={}, checkpoint=None
+        )
 
     def _begin(self, frame: Frame, age_s: float, context: Context) -> FrameState:
         captured_s = frame.captured_s
@@ -109,17 +130,23 @@ class Pipeline:
         return FrameState(frame, seen, previous, due)
 
     def _judge(self, seen: Observation, stage_s: dict[str, float]) -> Judgement:
+        checkpoint = self._checkpointed(seen.captured_s, stage_s)
         begun_s = self._clock()
-        assessment = self._assessor.update(seen)
-        alerts = self._alerts.update(assessment)
-        active = self._alerts.active
-        state = under_alerts(assessment.state, active)
-        if state is not assessment.state:
-            assessment = replace(assessment, state=state)
-        self._urgent = urgent(assessment, active)
+        assessment, changes = judged(seen, self._assessor, self._alerts)
+        self._urgent = urgent(assessment, self._alerts.active)
         stage_s["judge"] = self._clock() - begun_s
-        self._last = Judgement(seen, assessment, alerts, stage_s)
+        self._last = Judgement(seen, assessment, changes, stage_s, checkpoint)
         return self._last
+
+    def _checkpointed(self, now_s: float, stage_s: dict[str, float]) -> Mapping[str, Any] | None:
+        """The state before the frame is judged, where somebody keeps it and it is due."""
+        if self._checkpoint is None:
+            return None
+        begun_s = self._clock()
+        taken = self._checkpoint(now_s, self._assessor, self._alerts, self._urgent)
+        if taken is not None:
+            stage_s["checkpoint"] = self._clock() - begun_s
+        return taken
 
 
 def _since(oldest_s: float, result: Result | None) -> Result | None:

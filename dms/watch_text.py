@@ -11,6 +11,8 @@ import click
 
 MAX_LENGTH = 300
 """Characters shown of any one value."""
+SURE_FROM = 0.8
+"""A confidence below this is worth a word."""
 
 _COLOUR_BY_STATE = {
     "attentive": "green",
@@ -19,17 +21,19 @@ _COLOUR_BY_STATE = {
     "asleep": "red",
     "unresponsive": "red",
     "unknown": "magenta",
+    "fault": "magenta",
 }
 _COLOUR_BY_SEVERITY = {"caution": "cyan", "warning": "yellow", "urgent": "red", "emergency": "bright_red"}
 
 
 def state_line(document: Mapping[str, Any]) -> str:
     """A `dms.state/1` document in one line."""
-    causes = ", ".join(text(c) for c in _sequence(document.get("unknown_causes")))
-    alerts = ", ".join(text(a.get("type")) for a in _sequence(document.get("alerts")) if isinstance(a, dict))
+    causes = ", ".join(_cause(document, c) for c in _sequence(document.get("unknown_causes")))
+    alerts = ", ".join(_alert(a) for a in _sequence(document.get("alerts")) if isinstance(a, dict))
     parts = [
         state_word(document, width=12),
         f"cannot judge: {causes}" if causes else "",
+        _doubt(document),
         f"eyes {_openness(document)}",
         f"head {_degrees(document.get('head'))}",
         f"learned {_percent(document.get('calibration'))}",
@@ -97,6 +101,27 @@ def device_words(document: Mapping[str, Any]) -> str:
 def verdict(document: Mapping[str, Any]) -> tuple[object, object, object]:
     """What must differ for a state to be worth a new line."""
     return document.get("state"), document.get("unknown_causes"), document.get("alerts")
+
+
+def _cause(document: Mapping[str, Any], cause: object) -> str:
+    """Why something is unknown, and for how long."""
+    begins = document.get("t_unknown")
+    began_s = _number(begins.get(cause) if isinstance(begins, dict) and isinstance(cause, str) else None)
+    passed_s = _number(document.get("captured_s")) - began_s
+    return f"{text(cause)} for {passed_s:.0f} s" if math.isfinite(passed_s) else text(cause)
+
+
+def _alert(alert: Mapping[str, Any]) -> str:
+    """An alert that stands, and whether the driver has taken note."""
+    noted = " (acknowledged)" if alert.get("t_acknowledged") is not None else ""
+    return f"{text(alert.get('type'))}{noted}"
+
+
+def _doubt(document: Mapping[str, Any]) -> str:
+    """The confidence in the verdict where it is low."""
+    confidence = document.get("confidence")
+    low = isinstance(confidence, int | float) and confidence < SURE_FROM
+    return f"confidence {_percent(confidence)}" if low else ""
 
 
 def _openness(document: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ import dms
 HEAVY = """
 torch onnx onnxscript onnxslim onnxconverter_common mediapipe pandas pyarrow skimage scipy matplotlib tqdm
 PIL amqtt tensorrt tensorrt_rtx cuda openvino ai_edge_litert onnxruntime_qnn gi starlette uvicorn rich
-prometheus_client pytest hypothesis
+prometheus_client can gpiod miniaudio pytest hypothesis
 """
 EXEMPT = (
     "dms.training",

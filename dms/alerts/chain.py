@@ -1,51 +1,73 @@
 """One alert through its stages.
 
-Of a signal that is unknown nothing follows: it raises no alert, and it clears none. An alert whose signals
-have become unknown is held for the profile's `hold_unknown_s` and then ends saying so; by then the alert that
-tells why nothing is seen (`sensor.*`, `driver.absent`) stands in its place.
+Of a signal that is unknown nothing follows: it raises no alert, and it clears none. An alert about the driver
+whose signals have become unknown stays up until he is seen well again, or until it is acknowledged: hiding is
+no answer. An alert about the sensing ends after the profile's `hold_unknown_s`: by then another stands in its
+place.
 
 A stage once reached stands until it has not been held for its `clear_after_s`. The alert shows the gravest
-stage it has reached and ends when none stands any more.
+stage it has reached and ends when none stands any more, and the latch of the stage shown is over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dms.alerts.profiles import Limit, Profile, Rule
-from dms.records import Alert, Assessment, Phase, Signal
+from dms.alerts.rules import SENSING_AREAS, Profile, Rule
+from dms.alerts.stage import ROUNDING, Moment, Stage, in_force
+from dms.records import Alert, Phase, Signal
 
-_ROUNDING = 1e-6
+Evidence = dict[str, float | str | None]
 
 
 class Chain:
     """The rules of one chain, and their alert while it is up."""
 
-    def __init__(self, rules: tuple[Rule, ...], profile: Profile, next_id: Callable[[], str]) -> None:
-        """Take the stages, mildest first, and where new alerts get their id from."""
-        self._rules = rules
-        self._profile = profile
-        self._next_id = next_id
-        self._stages = tuple(_Stage(rule) for rule in rules)
+    def __init__(self, rules: Sequence[Rule], profile: Profile, gates: Sequence[int | None]) -> None:
+        """Take the stages, mildest first, and the place of each one's gate in `Moment.opened_s`."""
+        self._stages = tuple(Stage(rule, gate) for rule, gate in zip(rules, gates, strict=True))
+        self._profile = (profile.name, profile.version, profile.hash)
+        self._hold_unknown_s = profile.hold_unknown_s
         self._shown = -1  # index of the stage the alert shows
-        self._at_start: Assessment | None = None
+        self._shown_since_s = 0.0
+        self._told_s = 0.0
         self._unknown_s = 0.0
+        self._swallows = False
+        self._at_start: Mapping[str, Signal] | None = None
         self.alert: Alert | None = None
         """The alert in its latest phase; None while none is up."""
 
-    def update(self, assessment: Assessment, elapsed_s: float) -> Alert | None:
-        """Take the next assessment, `elapsed_s` after the last; return the alert if its phase changes."""
-        gravest = -1
-        for index, stage in enumerate(self._stages):
-            if self._is_reached(stage.rule, assessment):
-                stage.stand()
-                gravest = index
+    @property
+    def swallowed(self) -> Mapping[str, int]:
+        """How many new alerts were held back by `max_per_min`, by type."""
+        return {stage.rule.type: stage.swallowed for stage in self._stages if stage.swallowed}
+
+    def update(self, moment: Moment, new_id: str) -> Alert | None:
+        """Take the next moment; return the alert if its phase changes. A new alert takes `new_id`."""
+        gravest = self._gravest(moment)
         if self.alert is None:
-            return self._start(gravest, assessment) if gravest >= 0 else None
+            self._swallows = self._swallows and gravest >= 0
+            return self._start(gravest, moment, new_id) if gravest >= 0 else None
         if gravest > self._shown:
-            return self._escalate(self.alert, gravest, assessment)
-        return self._hold(self.alert, assessment, elapsed_s)
+            return self._escalate(self.alert, gravest, moment)
+        return self._hold(self.alert, moment)
+
+    def acknowledge(self, moment: Moment, by: str) -> Alert | None:
+        """The driver has taken note, `by` whichever way; None where there is nothing to note, or it was."""
+        if self.alert is None or self.alert.acknowledged_s is not None:
+            return None
+        for stage in self._stages[: self._shown + 1]:
+            stage.suppress(moment.now_s)
+        now_s = moment.assessment.captured_s
+        self.alert = replace(
+            self.alert,
+            phase=Phase.UPDATE,
+            captured_s=now_s,
+            acknowledged_s=now_s,
+            evidence={**self.alert.evidence, "acknowledged_by": by},
+        )
+        return self.alert
 
     def close(self, captured_s: float) -> Alert | None:
         """End the alert, if one is up, because the run is over."""
@@ -55,138 +77,139 @@ class Chain:
             self.alert, captured_s, "The run ended.", {**self.alert.evidence, "ended_by": "closed"}
         )
 
-    def _is_reached(self, rule: Rule, assessment: Assessment) -> bool:
-        for name, limit in rule.when.items():  # noqa: SIM110 - a generator takes twice the time
-            if not self._is_met(name, limit, assessment):
-                return False
-        return True
+    def _gravest(self, moment: Moment) -> int:
+        """The gravest stage reached; -1 if none. All that are reached stand from now on."""
+        gravest, signals, at_start = -1, moment.signals, self._at_start
+        for index, stage in enumerate(self._stages):
+            value = signals[stage.first].value
+            if value is None or value < stage.first_least:
+                continue  # nearly always, and on every frame: a call would cost more than the rest
+            if stage.is_reached(moment, at_start):
+                stage.stand()
+                gravest = index
+        return gravest
 
-    def _is_met(self, name: str, limit: Limit, assessment: Assessment) -> bool:
-        signal = assessment.signals[name]
-        if signal.value is None:
-            return False
-        if limit.at_least is not None:
-            return signal.value >= limit.at_least - _ROUNDING
-        return limit.unheeded_s is not None and self._grown_s(name, signal) >= limit.unheeded_s - _ROUNDING
-
-    def _grown_s(self, name: str, signal: Signal) -> float:
-        """Seconds a signal has grown since the alert started; 0 if it is another episode, or none is up."""
-        if self.alert is None or self._at_start is None or signal.value is None:
-            return 0.0
-        before = self._at_start.signals[name]
-        return signal.value - (before.value or 0.0) if signal.onset_s == before.onset_s else 0.0
-
-    def _start(self, index: int, assessment: Assessment) -> Alert:
-        rule = self._rules[index]
-        self._shown, self._at_start, self._unknown_s = index, assessment, 0.0
+    def _start(self, index: int, moment: Moment, new_id: str) -> Alert | None:
+        stage = self._stages[index]
+        if not stage.admits(moment.now_s):
+            stage.swallowed += not self._swallows  # once an episode
+            self._swallows = True
+            self._rest()
+            return None
+        now_s = moment.assessment.captured_s
+        self._show(index, moment)
+        self._at_start = moment.signals
+        name, version, digest = self._profile
+        evidence = _evidence(stage.rule, moment)
+        swallowed = stage.tell_swallowed()
+        if swallowed:
+            evidence["swallowed"] = float(swallowed)
         self.alert = Alert(
-            id=self._next_id(),
-            type=rule.type,
+            id=new_id,
+            type=stage.rule.type,
             phase=Phase.START,
-            severity=rule.severity,
-            onset_s=_onset_s(rule, assessment),
-            detected_s=assessment.captured_s,
-            captured_s=assessment.captured_s,
-            cause=_cause(rule, assessment),
-            evidence=_evidence(rule, assessment),
-            profile=self._profile.name,
+            severity=stage.rule.severity,
+            onset_s=_onset_s(stage.rule, moment),
+            detected_s=now_s,
+            captured_s=now_s,
+            cause=_cause(stage.rule, moment),
+            evidence=evidence,
+            profile=name,
+            profile_version=version,
+            profile_hash=digest,
         )
         return self.alert
 
-    def _escalate(self, alert: Alert, index: int, assessment: Assessment) -> Alert:
-        rule = self._rules[index]
-        self._shown, self._unknown_s = index, 0.0
+    def _escalate(self, alert: Alert, index: int, moment: Moment) -> Alert:
+        """Show a graver stage. Who took note of the milder one has not taken note of this."""
+        self._show(index, moment)
+        rule = self._stages[index].rule
+        return self._update(
+            replace(alert, type=rule.type, severity=rule.severity, acknowledged_s=None), moment
+        )
+
+    def _update(self, alert: Alert, moment: Moment) -> Alert:
+        rule = self._stages[self._shown].rule
+        self._told_s = moment.now_s
         self.alert = replace(
             alert,
-            type=rule.type,
             phase=Phase.UPDATE,
-            severity=rule.severity,
-            captured_s=assessment.captured_s,
-            cause=_cause(rule, assessment),
-            evidence=_evidence(rule, assessment),
+            captured_s=moment.assessment.captured_s,
+            cause=_cause(rule, moment),
+            evidence=_evidence(rule, moment),
         )
         return self.alert
 
-    def _hold(self, alert: Alert, assessment: Assessment, elapsed_s: float) -> Alert | None:
-        """Keep the alert up; end it once no stage stands, or none has been known for long enough."""
-        unknown = [stage.hold(assessment, elapsed_s) is None for stage in self._stages if stage.stands]
-        self._unknown_s = self._unknown_s + elapsed_s if any(unknown) else 0.0
-        hold_s = self._profile.hold_unknown_s
-        if not any(stage.stands for stage in self._stages):
+    def _show(self, index: int, moment: Moment) -> None:
+        self._shown, self._unknown_s = index, 0.0
+        self._shown_since_s = self._told_s = moment.now_s
+
+    def _hold(self, alert: Alert, moment: Moment) -> Alert | None:
+        """Keep the alert up, or end it."""
+        shown = self._stages[self._shown]
+        unknown = [stage.hold(moment) is None for stage in self._stages if stage.stands]
+        self._unknown_s = self._unknown_s + moment.elapsed_s if any(unknown) else 0.0
+        if moment.standstill and shown.rule.speed is not None:
+            ended_by, cause = "standstill", "The vehicle stands."
+        elif not any(stage.stands for stage in self._stages) and not self._is_latched(alert, moment):
             ended_by, cause = "cleared", "Over."
-        elif self._unknown_s >= hold_s - _ROUNDING:
-            ended_by, cause = "unknown", f"Could no longer be judged, for {hold_s:.0f} s."
+        elif self._unknown_s >= self._hold_unknown_s - ROUNDING and self._may_end_unknown(alert):
+            ended_by, cause = "unknown", f"Could no longer be judged, for {self._hold_unknown_s:.0f} s."
+        elif self._is_to_repeat(alert, moment):
+            return self._update(alert, moment)
         else:
             return None
-        evidence = {**_evidence(self._rules[self._shown], assessment), "ended_by": ended_by}
-        return self._end(alert, assessment.captured_s, cause, evidence)
+        evidence = {**_evidence(shown.rule, moment), "ended_by": ended_by}
+        return self._end(alert, moment.assessment.captured_s, cause, evidence)
 
-    def _end(
-        self, alert: Alert, captured_s: float, cause: str, evidence: dict[str, float | str | None]
-    ) -> Alert:
-        self.alert = None
-        for stage in self._stages:
-            stage.stands = False
+    def _is_latched(self, alert: Alert, moment: Moment) -> bool:
+        rule = self._stages[self._shown].rule
+        if alert.acknowledged_s is not None:
+            return False
+        return rule.until_acknowledged or moment.now_s - self._shown_since_s < rule.latch_s - ROUNDING
+
+    def _may_end_unknown(self, alert: Alert) -> bool:
+        """Whether what cannot be judged any more may end: not what the driver could end by hiding."""
+        return self._stages[self._shown].rule.area in SENSING_AREAS or alert.acknowledged_s is not None
+
+    def _is_to_repeat(self, alert: Alert, moment: Moment) -> bool:
+        shown = self._stages[self._shown]
+        repeat_s = shown.rule.repeat_s
+        if repeat_s is None or alert.acknowledged_s is not None or not (shown.stands and shown.held):
+            return False
+        return moment.now_s - self._told_s >= repeat_s - ROUNDING
+
+    def _end(self, alert: Alert, captured_s: float, cause: str, evidence: Evidence) -> Alert:
+        self._rest()
         return replace(alert, phase=Phase.END, captured_s=captured_s, cause=cause, evidence=evidence)
 
-
-class _Stage:
-    """One rule of the chain: whether it stands, and for how long it has not been held."""
-
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-        self.stands = False
-        self._held: bool | None = True
-        self._unheld_s = 0.0
-
-    def stand(self) -> None:
-        self.stands = self._held = True
-        self._unheld_s = 0.0
-
-    def hold(self, assessment: Assessment, elapsed_s: float) -> bool | None:
-        """Fall once not held for long enough. An unknown interval neither holds nor clears."""
-        held = _all(_held(self.rule, assessment))
-        if held:
-            self.stand()
-        elif held is False:
-            self._unheld_s += elapsed_s if self._held is False else 0.0
-            self.stands = self._unheld_s < self.rule.clear_after_s - _ROUNDING
-        self._held = held
-        return held
+    def _rest(self) -> None:
+        """No alert is up."""
+        self.alert = self._at_start = None
+        for stage in self._stages:
+            stage.stands = False
 
 
-def _held(rule: Rule, assessment: Assessment) -> Iterable[bool | None]:
-    for name, limit in rule.when.items():
-        value = assessment.signals[name].value
-        if value is None:
-            yield None
-        elif limit.hold_above is not None:
-            yield value > limit.hold_above
-        else:
-            yield limit.at_least is not None and value >= limit.at_least - _ROUNDING
-
-
-def _all(states: Iterable[bool | None]) -> bool | None:
-    """Three-valued and: one no decides, else one unknown leaves it open."""
-    known = tuple(states)
-    return False if False in known else None if None in known else True
-
-
-def _onset_s(rule: Rule, assessment: Assessment) -> float:
+def _onset_s(rule: Rule, moment: Moment) -> float:
     """When what the rule is about began: its first signal says, else now."""
-    onset_s = assessment.signals[next(iter(rule.when))].onset_s
-    return assessment.captured_s if onset_s is None else onset_s
+    onset_s = moment.signals[next(iter(rule.when))].onset_s
+    return moment.assessment.captured_s if onset_s is None else onset_s
 
 
-def _cause(rule: Rule, assessment: Assessment) -> str:
-    return rule.cause.format(**{name: assessment.signals[name].value for name in rule.when})
+def _cause(rule: Rule, moment: Moment) -> str:
+    return rule.cause.format(**{name: moment.signals[name].value for name in rule.when})
 
 
-def _evidence(rule: Rule, assessment: Assessment) -> dict[str, float | str | None]:
-    """The signals that decided, the limits they met, and how well the driver was known."""
-    evidence: dict[str, float | str | None] = {}
+def _evidence(rule: Rule, moment: Moment) -> Evidence:
+    """The signals that decided, the limits they met, at which speed, and how well the driver was known."""
+    evidence: Evidence = {}
     for name, limit in rule.when.items():
-        evidence[name] = assessment.signals[name].value
-        limits = {"at_least": limit.at_least, "unheeded_s": limit.unheeded_s}
-        evidence.update({f"{name}.{key}": value for key, value in limits.items() if value is not None})
+        kind, value = in_force(limit, moment.by_head)
+        evidence[name] = moment.signals[name].value
+        evidence[f"{name}.{kind}"] = value
+    if rule.speed is not None:
+        speed_kmh = moment.signals["speed_kmh"].value
+        evidence["speed_kmh"] = "unknown, taken as fast" if speed_kmh is None else speed_kmh
+        evidence["speed_kmh.from"] = rule.speed.from_kmh
+    assessment = moment.assessment
     return {**evidence, "calibration": assessment.calibration, "gaze_source": assessment.gaze_source}

@@ -1,13 +1,16 @@
-"""Raises, holds, escalates and clears alerts. Pure: time comes with the assessments."""
+"""Raises, holds, escalates, acknowledges and clears alerts. Pure: time comes with the assessments."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import count
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from dms.alerts.chain import Chain
-from dms.alerts.profiles import Profile
-from dms.records import Alert, Assessment, DriverState, Severity
+from dms.alerts.gates import STANDSTILL_BELOW_KMH, Gate, Reverse
+from dms.alerts.lockout import LOCKOUT, LockoutWatch
+from dms.alerts.rules import Profile, Rule, Speed
+from dms.alerts.stage import Moment
+from dms.records import Acknowledgement, Alert, Assessment, DriverState, Severity
 
 _STATE_OF_AREA = {
     "driver": DriverState.UNRESPONSIVE,
@@ -17,40 +20,134 @@ _STATE_OF_AREA = {
 
 
 class AlertManager:
-    """Turns assessments, in order of time, into the phases of alerts."""
+    """Turns assessments, in order of time, into the phases of alerts.
+
+    The order of the profiles does not matter. A chain that several of them share is run once, for the first
+    of them by name. `ignored_acknowledgements` counts those of an alert that is not up.
+    """
 
     def __init__(self, profiles: Sequence[Profile], session: str) -> None:
         """Take the rules and the name of this run, the first part of every alert's id."""
-        numbers = count(1)
-        self._chains = tuple(
-            Chain(rules, profile, lambda: f"{session}-{next(numbers)}")
-            for profile in profiles
-            for rules in profile.chains
+        ordered = sorted(profiles, key=lambda profile: profile.name)
+        speeds = sorted(
+            {rule.speed for profile in ordered for rule in profile.rules if rule.speed is not None},
+            key=lambda speed: (speed.from_kmh, speed.down_to_kmh),
         )
+        self._session = session
+        self._number = 1
+        self._next_id = f"{session}-1"
+        self._gates = [Gate(speed) for speed in speeds]
+        self._reverse = Reverse()
+        self._chains = [
+            Chain(rules, profile, [_place(speeds, rule) for rule in rules])
+            for profile, rules in _distinct_chains(ordered)
+        ]
+        self._lockouts = [LockoutWatch(profile, profile.lockout) for profile in ordered if profile.lockout]
         self._last_s: float | None = None
+        self._now_s = 0.0
+        self.ignored_acknowledgements = 0
+
+    @property
+    def _parts(self) -> tuple[Chain | LockoutWatch, ...]:
+        return (*self._chains, *self._lockouts)
 
     @property
     def active(self) -> tuple[Alert, ...]:
         """The alerts now up, each in its latest phase."""
-        return tuple(chain.alert for chain in self._chains if chain.alert is not None)
+        return tuple(part.alert for part in self._parts if part.alert is not None)
+
+    @property
+    def swallowed(self) -> Mapping[str, int]:
+        """How many new alerts were held back because there were too many a minute, by type."""
+        counts: Counter[str] = Counter()
+        for chain in self._chains:
+            counts.update(chain.swallowed)
+        return counts
 
     def update(self, assessment: Assessment) -> tuple[Alert, ...]:
-        """Take the next assessment; return what starts, escalates or ends with it."""
-        now_s = assessment.captured_s
-        elapsed_s = 0.0 if self._last_s is None else max(0.0, now_s - self._last_s)
-        self._last_s = now_s
-        changes = [chain.update(assessment, elapsed_s) for chain in self._chains]
-        return tuple(change for change in changes if change is not None)
+        """Take the next assessment; return what starts, changes, is noted, told again or ends."""
+        moment = self._moment(assessment)
+        changes: list[Alert] = []
+        for given in assessment.context.acknowledgements:
+            changes += self._acknowledge(given, moment)
+        for chain in self._chains:
+            change = chain.update(moment, self._next_id)
+            if change is not None:
+                self._take(change, changes)
+        if self._lockouts:
+            active = [chain.alert for chain in self._chains if chain.alert is not None]
+            for lockout in self._lockouts if active else ():
+                change = lockout.update(moment, active, self._next_id)
+                if change is not None:
+                    self._take(change, changes)
+        return tuple(changes)
 
     def close(self, captured_s: float) -> tuple[Alert, ...]:
         """End what is still up, because the run is over."""
-        ends = [chain.close(captured_s) for chain in self._chains]
+        ends = [part.close(captured_s) for part in self._parts]
         return tuple(end for end in ends if end is not None)
+
+    def _take(self, change: Alert, changes: list[Alert]) -> None:
+        changes.append(change)
+        if change.id == self._next_id:
+            self._number += 1
+            self._next_id = f"{self._session}-{self._number}"
+
+    def _acknowledge(self, given: Acknowledgement, moment: Moment) -> list[Alert]:
+        """What is noted by one acknowledgement: of one alert, or of all that are up."""
+        if given.alert_id is not None and given.alert_id not in (alert.id for alert in self.active):
+            self.ignored_acknowledgements += 1
+            return []
+        meant = (
+            chain
+            for chain in self._chains
+            if chain.alert is not None and given.alert_id in (None, chain.alert.id)
+        )
+        noted = [chain.acknowledge(moment, given.by) for chain in meant]
+        return [alert for alert in noted if alert is not None]
+
+    def _moment(self, assessment: Assessment) -> Moment:
+        elapsed_s = 0.0 if self._last_s is None else max(0.0, assessment.captured_s - self._last_s)
+        self._last_s = assessment.captured_s
+        self._now_s += elapsed_s  # a clock set back stretches no latch and no suppression
+        signals = assessment.signals
+        speed_kmh = signals["speed_kmh"].value
+        for gate in self._gates:
+            gate.update(speed_kmh, self._now_s)
+        self._reverse.update(signals["reversing"].value, self._now_s)
+        return Moment(
+            assessment=assessment,
+            signals=signals,
+            now_s=self._now_s,
+            elapsed_s=elapsed_s,
+            by_head=assessment.gaze_source == "head",
+            standstill=speed_kmh is not None and speed_kmh < STANDSTILL_BELOW_KMH,
+            opened_s=[gate.opened_s for gate in self._gates],
+            forward_since_s=self._reverse.forward_since_s,
+        )
 
 
 def under_alerts(state: DriverState, active: Sequence[Alert]) -> DriverState:
     """The driver's state beside his alerts: nobody is attentive while a warning about him stands."""
     if state is not DriverState.ATTENTIVE:
         return state
-    areas = {alert.type.partition(".")[0] for alert in active if alert.severity is not Severity.CAUTION}
+    areas = {
+        alert.type.partition(".")[0]
+        for alert in active
+        if alert.severity is not Severity.CAUTION and alert.type != LOCKOUT  # which outlasts his return
+    }
     return next((named for area, named in _STATE_OF_AREA.items() if area in areas), state)
+
+
+def _distinct_chains(profiles: Sequence[Profile]) -> Iterator[tuple[Profile, tuple[Rule, ...]]]:
+    """Every chain once, with the first profile that has it: what several share is told once."""
+    taken: list[tuple[Rule, ...]] = []
+    for profile in profiles:
+        for rules in profile.chains:
+            if rules not in taken:
+                taken.append(rules)
+                yield profile, rules
+
+
+def _place(speeds: Sequence[Speed], rule: Rule) -> int | None:
+    return None if rule.speed is None else speeds.index(rule.speed)

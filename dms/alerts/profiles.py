@@ -1,161 +1,226 @@
-"""Named rule sets: which signal values raise which alert, and where each figure comes from.
+"""Profiles are read from YAML files: the shipped ones by name, those of one's own by path.
 
-A profile is one YAML file. Rules of one `chain` are the stages of one alert, mildest first: it starts at the
-first stage reached, escalates to later ones under the same id, never steps down, and ends when no stage that
-it has reached is held any more.
+A profile may extend another: it takes over all its rules, but for those it drops and those it lists anew.
 """
 
 from __future__ import annotations
 
-import difflib
-import string
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 
-from dms.assess.signals import SIGNALS
-from dms.config.section import PositiveSeconds, Seconds, Section
+from dms.alerts.contradictions import contradictions
+from dms.alerts.extending import PlacedRule, merged
+from dms.alerts.marked import Path as KeyPath
+from dms.alerts.marked import line_of, read_marked
+from dms.alerts.nearest import nearest
+from dms.alerts.rules import Lockout, Profile, Rule
+from dms.alerts.sensitivity import adjusted, is_adjustable
+from dms.config.section import PositiveSeconds, Section
 from dms.errors import ConfigError
-from dms.records import Severity
 from dms.resources import configs_folder
 
+__all__ = ["PlacedProfile", "Profile", "load_placed", "load_profile", "load_profiles", "shipped_profiles"]
 
-class Limit(Section):
-    """What one signal must reach, and down to where it keeps the alert up. Values in the signal's unit."""
-
-    at_least: float | None = None
-    """Reached at this value."""
-    unheeded_s: PositiveSeconds | None = None
-    """Reached when the signal, in seconds, has grown by this much since the alert, unbroken."""
-    hold_above: float | None = None
-    """A raised alert is held while the signal is above this; null = while it is at `at_least`."""
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Limit:
-        if (self.at_least is None) == (self.unheeded_s is None):
-            raise ValueError("give either at_least or unheeded_s")
-        if self.unheeded_s is not None and self.hold_above is None:
-            raise ValueError("unheeded_s needs hold_above")
-        return self
+_MESSAGES = {"extra_forbidden": "unknown key", "missing": "is missing: give it, or `extends: sensing`"}
 
 
-class Rule(Section):
-    """One stage of an alert."""
-
-    type: str = Field(pattern=r"^[a-z_]+\.[a-z_]+$")
-    """Type of the alert, `<area>.<name>`."""
-    chain: str = Field(pattern=r"^[a-z_]+$")
-    """Rules of one chain, listed one after the other, are the stages of one alert."""
-    when: dict[str, Limit] = Field(min_length=1)
-    """Signals and limits; all must be reached."""
-    severity: Severity = Field(strict=False)
-    """How urgent."""
-    clear_after_s: Seconds = 0.0
-    """The alert ends once it has not been held for this long."""
-    cause: str
-    """Sentence for a person; `{signal}` stands for a signal of `when`, `{signal:.1f}` for it rounded."""
-    source: str = Field(min_length=1)
-    """Where the figures come from."""
-
-    @field_validator("when")
-    @classmethod
-    def _signals_exist(cls, when: dict[str, Limit]) -> dict[str, Limit]:
-        for name in when:
-            if name not in SIGNALS:
-                raise ValueError(f"no signal is called {name!r}; {_nearest(name, SIGNALS)}")
-        return when
-
-    @model_validator(mode="after")
-    def _cause_can_be_told(self) -> Rule:
-        try:
-            self.cause.format(**dict.fromkeys(self.when, 0.0))
-        except (KeyError, IndexError, ValueError) as error:
-            fields = [name for _, name, _, _ in string.Formatter().parse(self.cause) if name is not None]
-            raise ValueError(f"cause may only name {', '.join(self.when)}, but has {fields}") from error
-        return self
-
-
-class Profile(Section):
-    """A rule set under one name."""
+class ProfileFile(Section):
+    """One file of a profile: what it says itself."""
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
     """What alerts call it."""
+    version: int = Field(ge=1)
+    """Grows with every change of its rules."""
     description: str
     """What it follows."""
-    hold_unknown_s: PositiveSeconds
-    """An alert whose signals have become unknown is held for this long, then ends as unknown."""
-    rules: tuple[Rule, ...] = Field(min_length=1, strict=False)
-    """All rules; those of one chain one after the other, mildest first."""
-
-    @model_validator(mode="after")
-    def _chains_are_together(self) -> Profile:
-        names = [name for name, _ in groupby(self.rules, key=lambda rule: rule.chain)]
-        scattered = {name for name in names if names.count(name) > 1}
-        if scattered:
-            raise ValueError(f"list the rules of chain {', '.join(sorted(scattered))} one after the other")
-        return self
-
-    @property
-    def chains(self) -> tuple[tuple[Rule, ...], ...]:
-        """The rules, one tuple a chain."""
-        return tuple(tuple(rules) for _, rules in groupby(self.rules, key=lambda rule: rule.chain))
+    extends: str | None = None
+    """The profile it builds on: the name of a shipped one, or a path, seen from this file; null = none."""
+    drop: tuple[str, ...] = Field((), strict=False)
+    """Chains, or types of alerts, of that profile that are left out."""
+    hold_unknown_s: PositiveSeconds | None = None
+    """A sensing alert whose signals have become unknown is held for this long; null = as in that profile."""
+    lockout: Lockout | None = None
+    """After which emergencies the driver is locked out; null = as in that profile."""
+    rules: tuple[Rule, ...] = Field((), strict=False)
+    """Rules, in place of those alike of that profile (chain, type, severity, signals), or beside them."""
 
 
-def load_profile(name_or_path: str) -> Profile:
+@dataclass(frozen=True, slots=True)
+class PlacedProfile:
+    """A profile in force, and where each of its rules stands."""
+
+    profile: Profile
+    rules: tuple[PlacedRule, ...]
+    place: str
+
+
+def load_profile(name_or_path: str, sensitivity: Mapping[str, float] | None = None) -> Profile:
     """Read a profile: the name of a shipped one, or the path of a YAML file of your own.
 
+    `sensitivity` maps an area of alerts to a factor: above 1 its alerts come sooner.
+
     Raises:
-        ConfigError: no such profile or file, or a rule in it is wrong; says which and what to do.
+        ConfigError: no such profile or file, a rule in it is wrong, or moved out of its clamp; says where.
     """
-    text, origin = _read(name_or_path)
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{origin} is no YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{origin} holds no profile: expected the keys {', '.join(Profile.model_fields)}")
-    try:
-        return Profile.model_validate(content)
-    except ValidationError as error:
-        raise ConfigError(_explain(error, origin, content)) from error
+    return load_placed(name_or_path, sensitivity).profile
 
 
-def _read(name_or_path: str) -> tuple[str, str]:
+def load_profiles(
+    names: Sequence[str], sensitivity: Mapping[str, float] | None = None
+) -> tuple[Profile, ...]:
+    """Read several profiles that are to be in force at once.
+
+    Raises:
+        ConfigError: as `load_profile`; or two have one name, or none has a limit that `sensitivity` may move.
+    """
+    sensitivity = sensitivity or {}
+    placed = {one.place: one for one in (load_placed(name) for name in names)}
+    known = {one.rule.area for profile in placed.values() for one in profile.rules if is_adjustable(one.rule)}
+    for area, factor in sensitivity.items():
+        if factor != 1.0 and area not in known:
+            raise ConfigError(
+                f"alerts.sensitivity.{area}: no rule of {', '.join(names)} may be moved by it; leave it at 1"
+            )
+    taken: dict[str, str] = {}
+    for place, one in placed.items():
+        other = taken.setdefault(one.profile.name, place)
+        if other != place:
+            raise ConfigError(
+                f"{place}: its name, {one.profile.name}, is that of {other} too; give it another"
+            )
+    return tuple(_adjusted(one, sensitivity).profile for one in placed.values())
+
+
+def load_placed(name_or_path: str, sensitivity: Mapping[str, float] | None = None) -> PlacedProfile:
+    """Read a profile as `load_profile` does, with the place of every rule."""
+    return _adjusted(_load(_file(name_or_path, Path()), ()), sensitivity or {})
+
+
+def shipped_profiles() -> list[str]:
+    """The names of the profiles that ship with dms."""
+    return sorted(path.stem for path in _folder().glob("*.yaml"))
+
+
+def _folder() -> Path:
+    return configs_folder() / "profiles"
+
+
+def _file(name_or_path: str, beside: Path, told_by: str = "alerts.profiles") -> Path:
+    """The file meant, a path seen from the folder `beside`."""
     is_path = name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path
-    folder = configs_folder() / "profiles"
-    source = Path(name_or_path) if is_path else folder / f"{name_or_path}.yaml"
-    if not source.is_file():
-        shipped = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir())
-        cure = "give the path of an existing YAML file" if is_path else _nearest(name_or_path, shipped)
-        raise ConfigError(f"alerts.profile: there is no profile {name_or_path!r}; {cure}")
+    path = beside / name_or_path if is_path else _folder() / f"{name_or_path}.yaml"
+    if not path.is_file():
+        cure = (
+            "give the path of an existing YAML file" if is_path else nearest(name_or_path, shipped_profiles())
+        )
+        raise ConfigError(f"{told_by}: there is no profile {name_or_path!r}; {cure}")
+    return path
+
+
+def _load(path: Path, above: tuple[Path, ...]) -> PlacedProfile:
+    """Read one file and all it builds on; `above` are the files that build on it."""
     try:
-        return source.read_text(encoding="utf-8"), str(source)
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"alerts.profile: cannot read {name_or_path}: {error}") from error
+        raise ConfigError(f"{path}: cannot read this profile: {error}") from error
+    content, lines = read_marked(text, str(path))
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"{path}: holds no profile: expected the keys {', '.join(ProfileFile.model_fields)}"
+        )
+    given = _validated(path, content, lines)
+    base = None
+    if given.extends is not None:
+        told_by = f"{path}:{line_of(lines, ('extends',))}: extends"
+        base_path = _file(given.extends, path.parent, told_by)
+        if base_path.resolve() in (seen.resolve() for seen in (*above, path)):
+            raise ConfigError(f"{told_by}: {given.extends} extends this profile itself")
+        base = _load(base_path, (*above, path))
+    return _effective(path, given, lines, base)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+def _validated(path: Path, content: dict[str, Any], lines: dict[KeyPath, int]) -> ProfileFile:
+    try:
+        return ProfileFile.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, path, content, lines)) from error
 
 
-def _explain(error: ValidationError, origin: str, content: dict[str, object]) -> str:
-    """One line a fault: file, rule, key, what is wrong."""
-    lines = []
-    for fault in error.errors():
-        where = ".".join(str(part) for part in fault["loc"]) or "profile"
-        message = fault["msg"].removeprefix("Value error, ")
-        lines.append(f"{origin}: {where}{_rule_name(fault['loc'], content)}: {message}")
-    return "\n".join(lines)
+def _explain(error: ValidationError, path: Path, content: dict[str, Any], lines: dict[KeyPath, int]) -> str:
+    """One line a fault: file, line, key, rule, what is wrong."""
+    return "\n".join(
+        _fault(fault, f"{path}:{line_of(lines, fault['loc'])}", _rule_name(fault["loc"], content))
+        for fault in error.errors()
+    )
 
 
-def _rule_name(location: tuple[int | str, ...], content: dict[str, object]) -> str:
+def _fault(fault: ErrorDetails, place: str, rule: str = "") -> str:
+    where = ".".join(str(part) for part in fault["loc"]) or "profile"
+    message = _MESSAGES.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+    return f"{place}: {where}{rule}: {message}"
+
+
+def _rule_name(location: tuple[int | str, ...], content: dict[str, Any]) -> str:
     rules = content.get("rules")
     if len(location) < 2 or not isinstance(location[1], int) or not isinstance(rules, list):
         return ""
     rule = rules[location[1]]
     return f" (rule {rule['type']})" if isinstance(rule, dict) and "type" in rule else ""
+
+
+def _effective(
+    path: Path, given: ProfileFile, lines: dict[KeyPath, int], base: PlacedProfile | None
+) -> PlacedProfile:
+    """What is in force: the rules of `base`, but for those dropped, with those of the file."""
+    rules = tuple(
+        PlacedRule(rule, f"{path}:{line_of(lines, ('rules', number))}")
+        for number, rule in enumerate(given.rules)
+    )
+    inherited = base.rules if base else ()
+    for number, name in enumerate(given.drop):
+        known = {one.rule.chain for one in inherited} | {one.rule.type for one in inherited}
+        if name not in known:
+            place = f"{path}:{line_of(lines, ('drop', number))}"
+            raise ConfigError(f"{place}: drop: no chain or type is called {name!r}; {nearest(name, known)}")
+    if base:
+        kept = [one for one in inherited if not {one.rule.chain, one.rule.type} & {*given.drop}]
+        rules = merged(kept, rules)
+    head = {
+        "name": given.name,
+        "version": given.version,
+        "description": given.description,
+        "hold_unknown_s": given.hold_unknown_s or (base.profile.hold_unknown_s if base else None),
+        "lockout": given.lockout or (base.profile.lockout if base else None),
+    }
+    return _placed({key: value for key, value in head.items() if value is not None}, rules, str(path))
+
+
+def _placed(head: Mapping[str, Any], rules: tuple[PlacedRule, ...], place: str) -> PlacedProfile:
+    """The profile of these rules.
+
+    Raises:
+        ConfigError: they contradict each other, or something is missing.
+    """
+    faults = [
+        f"{rules[index].place}: rule {rules[index].rule.type} {fault}"
+        for index, fault in contradictions([one.rule for one in rules])
+    ]
+    if faults:
+        raise ConfigError("\n".join(faults))
+    try:
+        profile = Profile.model_validate({**head, "rules": [one.rule for one in rules]})
+    except ValidationError as error:
+        raise ConfigError("\n".join(_fault(fault, place) for fault in error.errors())) from error
+    return PlacedProfile(profile, rules, place)
+
+
+def _adjusted(placed: PlacedProfile, sensitivity: Mapping[str, float]) -> PlacedProfile:
+    if all(factor == 1.0 for factor in sensitivity.values()):
+        return placed
+    rules = tuple(PlacedRule(adjusted(one.rule, one.place, sensitivity), one.place) for one in placed.rules)
+    return _placed(placed.profile.model_dump(exclude={"rules"}), rules, placed.place)

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
 from dms.assess.attention import Attention
 from dms.assess.availability import Availability
 from dms.assess.baseline import Baseline
 from dms.assess.driving import Driving
 from dms.assess.drowsiness import Drowsiness
+from dms.assess.forward import Forward
 from dms.assess.reading import Reading, read
+from dms.assess.signals import SIGNALS
 from dms.assess.temporal import ROUNDING_S, Tick
-from dms.assess.verdict import name_state
+from dms.assess.verdict import doubted, name_state
+from dms.assess.zones import WheelSide, Zones
 from dms.config.assess import AssessConfig
+from dms.config.cabin import Cabin
 from dms.records import Assessment, DriverState, Observation, Signal, UnknownCause
 
 
 class Assessor:
     """Judges the driver from observations in the order they were captured. Reads nothing but them."""
 
-    def __init__(self, config: AssessConfig) -> None:
-        """Start with an unknown driver."""
+    def __init__(
+        self, config: AssessConfig, cabin: Cabin | None = None, wheel_side: str | None = None
+    ) -> None:
+        """Start with an unknown driver.
+
+        Args:
+            config: the limits.
+            cabin: where mirrors and displays are; without one every look off the road is like any other.
+            wheel_side: `left` or `right` where it is known beforehand.
+        """
         self._config = config
+        self._zones = Zones(cabin)
+        self._wheel = WheelSide(self._zones, wheel_side)
+        self._stored: dict[str, float] = {}
         self._baseline = Baseline(config)
         self._last_s: float | None = None
+        self._last: Assessment | None = None
         self._calibrating_since_s: float | None = None
+        self._state: DriverState | None = None
+        self._state_since_s: float | None = None
         self._start_timers()
 
     @property
@@ -30,19 +52,57 @@ class Assessor:
         """The age in seconds beyond which a result tells nothing any more."""
         return self._config.availability.stale_after_s
 
+    def start_from(self, figures: Mapping[str, float]) -> None:
+        """Take what `baseline_figures` told of an earlier drive in this seat, before the first observation.
+
+        It counts for nothing until the driver's first seconds confirm it.
+        """
+        self._stored = dict(figures)
+        self._baseline = Baseline(self._config, self._stored)
+        self._judge_anew()
+
+    def baseline_figures(self) -> dict[str, float]:
+        """What is fully learned of the driver, by name, without anything that tells who he is."""
+        return self._baseline.figures()
+
     def update(self, observation: Observation) -> Assessment:
         """Take the next observation; one from before the last (a clock set back) starts all timers anew."""
+        if not math.isfinite(observation.captured_s) or observation.captured_s == self._last_s:
+            return self._without_time(observation)
         tick = self._tick(observation.captured_s)
-        reading = read(observation, self._config)
+        reading = self._availability.update(tick, read(observation, self._config))
         self._driving.update(tick, observation.context)
         self._drowsiness.update(tick, reading)
         closed = self._drowsiness.closed
-        self._attention.update(tick, reading, closed)
-        self._availability.update(tick, reading)
-        self._baseline.learn(tick, reading, closed)
-        if self._availability.no_face_s >= self._config.baseline.new_driver_after_s:
+        self._wheel.tell(observation.context.vehicle.driver_side)
+        self._attention.update(tick, reading, closed, self._driving.moving)
+        self._baseline.learn(tick, reading, self._driving)
+        vehicle = observation.context.vehicle
+        self._baseline.forward.learn(tick, reading, closed, self._driving, vehicle)
+        availability = self._availability
+        if (
+            availability.no_face_s >= self._config.baseline.new_driver_after_s
+            or availability.gone_s >= self._config.availability.new_drive_after_s
+        ):
             self._expect_new_driver()
-        return self._judge(observation, reading)
+        if availability.camera_moved:
+            self._look_anew()
+        self._last = self._judge(observation, reading)
+        return self._last
+
+    def _without_time(self, observation: Observation) -> Assessment:
+        """The judgement of a moment that is no new one, by a clock that stands still or tells no time."""
+        last = self._last or Assessment(
+            0.0, DriverState.UNKNOWN, signals=dict.fromkeys(SIGNALS, Signal(None))
+        )
+        since_s = {UnknownCause.STALE: last.captured_s, **last.unknown_since_s}
+        return replace(
+            last,
+            state=DriverState.UNKNOWN if last.state is DriverState.ATTENTIVE else last.state,
+            unknown_causes=tuple(since_s),
+            unknown_since_s=since_s,
+            context=observation.context,
+        )
 
     def _judge(self, observation: Observation, reading: Reading) -> Assessment:
         now_s = observation.captured_s
@@ -54,23 +114,33 @@ class Assessor:
             **self._driving.signals(),
             "calibrating": calibrating,
         }
-        state = name_state(signals, self._config.verdict)
         causes = self._availability.causes()
-        if calibrating.value:
-            causes = (*causes, UnknownCause.CALIBRATING)
-            if (
-                state is DriverState.ATTENTIVE
-            ):  # the population's measures can warn, but not give the all-clear
-                state = DriverState.UNKNOWN
+        if calibrating.onset_s is not None:
+            causes[UnknownCause.CALIBRATING] = calibrating.onset_s
+        signals["unknown_s"] = _longest(causes, now_s)
+        state = doubted(name_state(signals, self._config.verdict), causes)
         if state is DriverState.UNKNOWN and not causes:
-            causes = (self._availability.latest_cause,)
+            causes = self._availability.latest_cause(now_s)
+        if state is not self._state:
+            self._state, self._state_since_s = state, now_s
         return Assessment(
             captured_s=now_s,
             state=state,
-            unknown_causes=causes,
+            unknown_causes=tuple(causes),
             signals=signals,
             calibration=self._baseline.learned_share,
             gaze_source=self._attention.gaze_source,
+            confidence=self._attention.confidence,
+            zone=self._attention.zone,
+            unknown_since_s=causes,
+            state_since_s=self._state_since_s,
+            learned={
+                "eyes": self._baseline.eyes_share,
+                "forward": self._baseline.forward.learned_share,
+                "wheel_side": self._wheel.confidence,
+            },
+            baseline={**self._baseline.values(), **self._baseline.forward.values()},
+            uncertainty={**self._drowsiness.uncertainty(), **self._attention.uncertainty()},
             context=observation.context,
             age_s=observation.age_s,
             level=observation.level,
@@ -104,10 +174,23 @@ class Assessor:
     def _judge_anew(self) -> None:
         config = self._config
         self._drowsiness = Drowsiness(config.eyes, config.availability, self._baseline)
-        self._attention = Attention(config.road, config.activity, config.availability, self._baseline)
+        self._attention = Attention(config, self._baseline, self._zones, self._wheel)
 
     def _expect_new_driver(self) -> None:
         """Nobody was seen for long: whoever comes next is learned from the start."""
+        self._availability.expect_new_driver()
         if self._baseline.learned_share > 0:
-            self._baseline = Baseline(self._config)
+            self._baseline = Baseline(self._config, self._stored)
             self._judge_anew()
+
+    def _look_anew(self) -> None:
+        """The camera looks elsewhere: no direction that was learned holds, the lids are what they were."""
+        forward = self._baseline.forward = Forward(self._config)
+        self._baseline.head, self._baseline.gaze = forward.head, forward.gaze
+        self._attention = Attention(self._config, self._baseline, self._zones, self._wheel)
+
+
+def _longest(causes: Mapping[UnknownCause, float], now_s: float) -> Signal:
+    """How long the driver has not been fully judged."""
+    since_s = min(causes.values(), default=None)
+    return Signal(0.0) if since_s is None else Signal(now_s - since_s, since_s)

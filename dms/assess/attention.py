@@ -1,195 +1,204 @@
-"""Whether the driver looks at the road, for how long not, and whether he uses a phone.
+"""Whether the driver looks at the road, where else, for how long, and what his hands do.
 
-Off the road is whoever turns the head out of its ellipse around the neutral pose, or the gaze out of its own.
-Gaze counts while it can be trusted (an eye seen and open, its error small, its neutral learned); else the
-head judges alone. Closed eyes are neither on nor off the road.
-
-Gaze is noisy from frame to frame, glances must be timed to the frame. So a low-pass filter decides *whether*
-the driver looks away, and the unfiltered samples since when and until when: a look away that the filter does
-not yet confirm is undecided, and is counted to what it turns out to be.
+Off the road is whoever turns the head out of its ellipse around the forward direction, or the gaze out of
+its own. Gaze counts while it can be trusted (an eye seen and open, its error small, its forward direction
+learned); else the head judges alone. Closed eyes are neither on nor off the road, and eyes that cannot be
+read any more in the middle of a look away leave it open whether it has ended.
 """
 
 from __future__ import annotations
 
 import math
-from enum import Enum
 
-from dms.assess.baseline import Baseline, Neutral
+from dms.assess.activity import Hands
+from dms.assess.attend import AttenD
+from dms.assess.baseline import Baseline
+from dms.assess.forward import Neutral, excess
+from dms.assess.glances import Course, Glance, Look, LookTimer, Smoothed, Vats
 from dms.assess.reading import Reading
-from dms.assess.temporal import ROUNDING_S, Hysteresis, LowPass, Tick, Timer, TimeWindow
-from dms.config.assess import ActivityConfig, AvailabilityConfig, RoadConfig
+from dms.assess.temporal import Tick, Timer
+from dms.assess.zones import View, WheelSide, Zones, as_the_driver_sees
+from dms.config.assess import AssessConfig, RoadConfig
+from dms.config.cabin import MIRRORS, ROAD, WINDOWS
 from dms.records import Direction, Signal
 
+AREA3_PITCH_DEG = -30.0
+"""Area 3 lies below a plane this far down, (EU) 2023/2590 Annex I."""
+AREA3_YAW_DEG = 55.0
+"""Area 3 lies between two planes this far to each side, (EU) 2023/2590 Annex I."""
+ENGAGED_AFTER_S = 0.2
+"""A driver is engaged again after this long on a driving-task area (UN R171 5.5.4.2.5.2.1)."""
+TASK_ZONES = MIRRORS | WINDOWS
+"""Areas of the driving task beside the road ahead (UN R171); the dashboard is none of them."""
+EYES_IN_HEAD_DEG = 15.0
+"""The eyes turn by about this without the head: so far the head alone may miss what is looked at [E]."""
+HEAD_ALONE = 0.5
+"""Confidence in where the driver looks where only the head tells [E]."""
+UNLEARNED = 0.5
+"""Confidence while the forward direction is not yet usable [E]."""
+SHORT_GLANCE_S = (0.2, 2.0)
+"""Such glances tell on which side the inner mirror is (mirror glances: 0.75 to 1.1 s, Taoka 1990)."""
 
-class Look(Enum):
-    """Where the driver looks."""
 
-    ROAD = "road"
-    AWAY = "away"
-    UNDECIDED = "undecided"
+class Area3:
+    """The distraction area of (EU) 2023/2590, against a learned forward direction."""
 
-
-class Pointer:
-    """One direction against its road ellipse: the sample itself, and what is left of it after the filter."""
-
-    def __init__(self, neutral: Neutral, smoothing_s: float) -> None:
-        """Take the learned neutral direction, which is read, not written."""
+    def __init__(self, neutral: Neutral, road: RoadConfig) -> None:
+        """Take the forward direction, which is read, not written."""
         self._neutral = neutral
-        self._x = LowPass(smoothing_s)
-        self._y = LowPass(smoothing_s)
+        self._road = road
 
-    def look(self, elapsed_s: float, direction: Direction | None) -> Look | None:
-        """Where this direction points; None if unknown."""
-        if direction is None:
-            self._x.skip(elapsed_s)
-            self._y.skip(elapsed_s)
-            return None
-        x, y = self._neutral.offset(direction)
-        smooth = math.hypot(self._x.update(elapsed_s, x), self._y.update(elapsed_s, y))
-        if math.hypot(x, y) <= 1.0:
-            return Look.ROAD
-        return Look.AWAY if smooth > 1.0 else Look.UNDECIDED
+    def leaves(self, direction: Direction) -> bool:
+        """Whether a direction lies in the area; an unsure one must lie deeper in it."""
+        down_deg = direction.pitch_deg - self._neutral.pitch_deg + excess(direction.sigma_deg, self._road)
+        aside_deg = abs(direction.yaw_deg - self._neutral.yaw_deg)
+        return down_deg < AREA3_PITCH_DEG and aside_deg <= AREA3_YAW_DEG
 
 
 class Attention:
-    """Folds readings into the signals of eyes off the road and phone use."""
+    """Folds readings into the signals of gaze, head and hands."""
 
-    def __init__(
-        self, road: RoadConfig, activity: ActivityConfig, availability: AvailabilityConfig, baseline: Baseline
-    ) -> None:
-        """Take the limits and the driver's baseline, which is read, not written."""
-        self._baseline = baseline
-        self._head = Pointer(baseline.head, road.smoothing_s)
-        self._gaze = Pointer(baseline.gaze, road.smoothing_s)
-        self._glance = Timer(road.gap_tolerance_s, availability.no_face_after_s, availability.forget_after_s)
+    def __init__(self, config: AssessConfig, baseline: Baseline, zones: Zones, wheel: WheelSide) -> None:
+        """Take the limits, the cabin, and the driver's baseline, which is read, not written."""
+        road, availability = config.road, config.availability
+        unknown_after_s, forget_after_s = availability.no_face_after_s, availability.forget_after_s
+        self._road = road
+        self._forget_after_s = forget_after_s
+        self._forward = baseline.forward
+        self._zones = zones
+        self._wheel = wheel
+        self._smooth_head = Smoothed(road.smoothing_s)
+        self._smooth_gaze = Smoothed(road.smoothing_s)
+        self._area3_head = Area3(self._forward.head, road)
+        self._area3_gaze = Area3(self._forward.gaze, road)
+        self._fixation = Smoothed(road.smoothing_s)
+        self._view: View | None = None
+        self._gaze_left_s: float | None = None  # when the gaze was last seen off the road
+        self._course = Course()
+        self._glance = Glance(road, unknown_after_s, forget_after_s)
         self._vats = Vats(road)
-        self._away_since_s: float | None = None
-        self._phone = Phone(activity, availability)
+        self._attend = AttenD()
+        self._area3 = LookTimer(Timer(road.gap_tolerance_s, unknown_after_s, forget_after_s))
+        self._off_task = LookTimer(Timer(ENGAGED_AFTER_S, unknown_after_s, forget_after_s))
+        self._hands = Hands(config.activity, availability)
         self.gaze_source: str | None = None
+        self.zone: str | None = None
+        self.confidence = 0.0
+        self._errors: dict[str, float | None] = {}
 
-    def update(self, tick: Tick, reading: Reading, closed: bool | None) -> None:
+    def update(self, tick: Tick, reading: Reading, closed: bool | None, moving: bool | None) -> None:
         """Take one reading of a driver whose eyes are `closed`, or not, or unknown."""
-        look = self._look(tick, reading, closed)
-        self._note_onset(tick, look)
-        self._vats.update(tick, look)
-        self._time_glance(tick, look)
-        self._phone.update(tick, reading.phone)
+        head, gaze = self._trusted(reading, closed)
+        smooth_head = self._smooth_head.update(tick.elapsed_s, head)
+        smooth_gaze = self._smooth_gaze.update(tick.elapsed_s, gaze)
+        by_head = self._on_hold(tick, gaze, _look(self._forward.head, head, smooth_head))
+        by_gaze = _look(self._forward.gaze, gaze, smooth_gaze)
+        look = _worst(by_head, by_gaze)
+        self.gaze_source = "gaze" if by_gaze is not None else None if by_head is None else "head"
+        self.confidence = self._confidence(closed, head, gaze)
+        self._errors = {
+            "head_deg": head.sigma_deg if head else None,
+            "gaze_deg": gaze.sigma_deg if gaze else None,
+        }
+        self._place(tick, look, head, gaze)
+        self._time(tick, look, moving)
+        self._off_task.update(tick, self._of_task(by_head if by_gaze is None else by_gaze))
+        if gaze is not None:
+            self._area3.update(tick, _look(self._area3_gaze, gaze, smooth_gaze))
+        else:
+            below = _look(self._area3_head, head, smooth_head)
+            self._area3.update(tick, self._on_hold(tick, gaze, below))
+        if by_gaze in (Look.AWAY, Look.ROAD):
+            self._gaze_left_s = tick.now_s if by_gaze is Look.AWAY else None
+        self._hands.update(tick, reading.phone, reading.eating, reading.smoking)
 
     def signals(self) -> dict[str, Signal]:
-        """All signals of this question."""
-        glance = self._glance.signal()
+        """All signals of these questions."""
+        known = self._glance.known
         return {
-            "off_road_s": glance,
-            "off_road_30s": Signal(None) if glance.value is None else self._vats.signal(),
-            "phone_s": self._phone.signal(),
+            **self._glance.signals(),
+            "off_road_30s": self._vats.signal() if known else Signal(None),
+            "attend_buffer_s": Signal(self._attend.buffer_s if known else None),
+            "off_task_s": self._off_task.timer.signal(),
+            "area3_s": self._area3.timer.signal(),
+            **self._hands.signals(),
         }
 
-    def _look(self, tick: Tick, reading: Reading, closed: bool | None) -> Look | None:
+    def uncertainty(self) -> dict[str, float | None]:
+        """One-sigma errors of what was judged by, degrees; None where it was not."""
+        return self._errors
+
+    def _trusted(self, reading: Reading, closed: bool | None) -> tuple[Direction | None, Direction | None]:
+        """Head and gaze as far as they can be judged by."""
         if closed:
-            self.gaze_source = None
-            return None
-        head = self._head.look(tick.elapsed_s, reading.head)
-        trusted = closed is False and self._baseline.gaze.usable
-        gaze = self._gaze.look(tick.elapsed_s, reading.gaze if trusted else None)
-        if gaze is not None:
-            self.gaze_source = "gaze"
-        else:
-            self.gaze_source = None if head is None else "head"
-        for verdict in (Look.AWAY, Look.UNDECIDED, Look.ROAD):
-            if verdict in (head, gaze):
-                return verdict
-        return None
+            return None, None
+        head, gaze = reading.head, reading.gaze
+        if head is not None and head.sigma_deg > self._road.head_sigma_limit_deg:
+            head = None
+        return head, gaze if closed is False and self._forward.gaze.usable else None
 
-    def _time_glance(self, tick: Tick, look: Look | None) -> None:
-        if look is Look.AWAY:
-            self._glance.update(tick, True, since_s=self._away_since_s)
-        elif look is Look.ROAD:
-            self._glance.update(tick, False)
-        elif look is None or not tick.joined:
-            self._glance.update(tick, None)
-        # an undecided look waits: it is timed, from its beginning, once it is decided
+    def _on_hold(self, tick: Tick, gaze: Direction | None, by_head: Look | None) -> Look | None:
+        """What the head says, but for a look away that the gaze had begun: the head cannot end that."""
+        if gaze is not None or by_head is not Look.ROAD or self._gaze_left_s is None:
+            return by_head
+        return None if tick.now_s - self._gaze_left_s <= self._forget_after_s else by_head
 
-    def _note_onset(self, tick: Tick, look: Look | None) -> None:
-        """Keep when the present run of samples off the road began, confirmed or not."""
-        if look is None or look is Look.ROAD or not tick.joined:
-            self._away_since_s = None
-        if look in (Look.AWAY, Look.UNDECIDED) and self._away_since_s is None:
-            self._away_since_s = tick.now_s
-
-
-class Vats:
-    """Visual attention time sharing: seconds off the road in the window, emptied by a long look at the road.
-
-    An interval belongs to the look at its beginning; an undecided stretch to the look that follows it.
-    """
-
-    def __init__(self, road: RoadConfig) -> None:
-        """Take window and reset time."""
-        self._reset_s = road.vats_reset_s
-        self._window = TimeWindow(road.vats_window_s)
-        self._look: Look | None = None
-        self._counted_to_s = 0.0
-        self._on_road_s = 0.0
-
-    def signal(self) -> Signal:
-        """Seconds off the road that count, since the oldest of them."""
-        return Signal(self._window.seconds, self._window.onset_s)
-
-    def update(self, tick: Tick, look: Look | None) -> None:
-        """Take the present look, None if unknown."""
-        self._window.expire(tick.now_s)
-        undecided = self._look is Look.UNDECIDED
-        if look is not None and self._look is not None and tick.joined:
-            if undecided and look is Look.UNDECIDED:
-                return
-            self._count(tick.now_s, look if undecided else self._look)
-        self._counted_to_s = tick.now_s
-        self._look = look
-
-    def _count(self, now_s: float, look: Look) -> None:
-        if look is Look.AWAY:
-            self._window.add(self._counted_to_s, now_s)
-            self._on_road_s = 0.0
+    def _place(self, tick: Tick, look: Look | None, head: Direction | None, gaze: Direction | None) -> None:
+        """Name the zone; while it is undecided whether the driver looks away, the last one stands."""
+        if look is None or look is Look.ROAD:
+            self.zone = None if look is None else ROAD
+            self._fixation.restart()
             return
-        self._on_road_s += now_s - self._counted_to_s
-        if self._on_road_s >= self._reset_s - ROUNDING_S:
-            self._window.clear()
-
-
-class Phone:
-    """Phone use, at the ear or in the hand.
-
-    Single pictures of hands mislead, so a low-pass filter decides *whether*; *since when* is told by the
-    samples, which do not lag.
-    """
-
-    def __init__(self, activity: ActivityConfig, availability: AvailabilityConfig) -> None:
-        """Take the limits."""
-        self._smooth = LowPass(activity.smoothing_s)
-        self._use = Hysteresis(on_above=activity.phone_above, off_below=activity.phone_below)
-        self._sample = Hysteresis(on_above=activity.phone_above, off_below=activity.phone_below)
-        self._since_s: float | None = None
-        self._timer = Timer(0.0, availability.no_face_after_s, availability.forget_after_s)
-
-    def update(self, tick: Tick, probability: float | None) -> None:
-        """Take the probability of a phone at the ear or in the hand, None if unknown."""
-        in_use = None
-        if probability is None or not tick.joined:
-            self._since_s = None  # what went unseen in between is not known to have been phone use
-        if probability is None:
-            self._smooth.skip(tick.elapsed_s)
+        if gaze is not None:
+            neutral, spread_deg = self._forward.gaze, 0.0
         else:
-            in_use = self._use.update(self._smooth.update(tick.elapsed_s, probability))
-            self._note_onset(tick, self._sample.update(probability))
-        self._timer.update(tick, in_use, since_s=self._since_s if in_use else None)
+            neutral, spread_deg = self._forward.head, EYES_IN_HEAD_DEG
+        fixed = self._fixation.update(tick.elapsed_s, head if gaze is None else gaze)
+        if look is Look.AWAY and fixed is not None:
+            seen = as_the_driver_sees(fixed, neutral)
+            view = View(seen.yaw_deg, seen.pitch_deg, math.hypot(seen.sigma_deg, spread_deg))
+            self._view = view if gaze is not None else None
+            self.zone = self._zones.name(view, self._wheel.side) if neutral.usable else None
 
-    def _note_onset(self, tick: Tick, sample: bool) -> None:
-        """Keep when the present run of samples with a phone began, confirmed or not."""
-        if not sample:
-            self._since_s = None
-        elif self._since_s is None:
-            self._since_s = tick.now_s
+    def _time(self, tick: Tick, look: Look | None, moving: bool | None) -> None:
+        settled = self._course.update(tick, look, self.zone)
+        free_s = self._glance.update(tick, look, settled)
+        self._vats.update(tick, settled, free_s)
+        self._attend.update(settled)
+        if self._glance.ended_s is not None:
+            self._learn_side(self._glance.ended_s, moving)
 
-    def signal(self) -> Signal:
-        """The present use."""
-        return self._timer.signal()
+    def _learn_side(self, glance_s: float, moving: bool | None) -> None:
+        """Let a short glance tell on which side the wheel is."""
+        view, self._view = self._view, None
+        if view is not None and moving is not False and SHORT_GLANCE_S[0] <= glance_s <= SHORT_GLANCE_S[1]:
+            self._wheel.note(view)
+
+    def _of_task(self, look: Look | None) -> Look | None:
+        return Look.ROAD if look is Look.AWAY and self.zone in TASK_ZONES else look
+
+    def _confidence(self, closed: bool | None, head: Direction | None, gaze: Direction | None) -> float:
+        """Source (gaze 1, head 0.5, none 0) x usual over present error x 0.5 while not learned.
+
+        Closed eyes are seen, and well: 1.
+        """
+        if closed:
+            return 1.0
+        direction, neutral = (gaze, self._forward.gaze) if gaze else (head, self._forward.head)
+        if direction is None:
+            return 0.0
+        sure = min(1.0, self._road.sigma_usual_deg / max(direction.sigma_deg, 1e-6))
+        return sure * (1.0 if gaze else HEAD_ALONE) * (1.0 if neutral.usable else UNLEARNED)
+
+
+def _look(region: Neutral | Area3, sample: Direction | None, smooth: Direction | None) -> Look | None:
+    """Where a direction points: away once sample and filtered sample have left the road; None if unknown."""
+    if sample is None or smooth is None:
+        return None
+    if not region.leaves(sample):
+        return Look.ROAD
+    return Look.AWAY if region.leaves(smooth) else Look.UNDECIDED
+
+
+def _worst(*looks: Look | None) -> Look | None:
+    return next((look for look in (Look.AWAY, Look.UNDECIDED, Look.ROAD) if look in looks), None)

@@ -2,165 +2,172 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 
+from dms.assess.driving import Driving
+from dms.assess.forward import Forward
 from dms.assess.reading import Reading
-from dms.assess.temporal import Tick
+from dms.assess.temporal import Hysteresis, LowPass, Tick
 from dms.config.assess import AssessConfig, BaselineConfig
-from dms.records import Direction, Eye
+from dms.records import Eye
 
-_CELL_DEG = 8.0
-"""Cell of the direction map: about the error of an in-car gaze (6 to 10 degrees)."""
 _LEVEL_BAND = 0.05
 """Beyond this distance every openness pulls the level equally: a median with a soft middle."""
 _LEVEL_RATE_LEAST = 0.01
 """Slowest follow-up of the open level, per second: a rise of 0.3 takes half a minute."""
+_SURELY_CLOSED = 0.5
+"""With a higher probability of closure by the fatigue engine an eye tells nothing of its open level."""
+_SET_NAMES = {None: "any", False: "bare", True: "glasses"}
+"""What the sets of levels are called where they are kept: glasses unknown, none, some."""
 
 
 class OpenLevel:
     """Openness of one open eye of this driver: its running median, which blinks do not move.
 
     The update is one-sided once learned: the level rises freely but falls to `fall_to_share` of what was
-    learned at most, because sleepy drivers stop opening their eyes fully and must not become the new normal.
+    learned at most, because sleepy drivers stop opening their eyes fully and must not become the new normal
+    (Friedrichs & Yang 2010 take the baseline from the drive's beginning too).
     """
 
-    def __init__(self, config: BaselineConfig) -> None:
-        """Start from the population's level."""
+    def __init__(self, config: BaselineConfig, like: OpenLevel | None = None) -> None:
+        """Start from the population's level, or from that of the same eye without (or with) glasses."""
         self._config = config
+        self._least = config.open_least
         self._learned_level: float | None = None
+        self._expected: float | None = None
         self.level = config.open_prior
         self.learned_s = 0.0
+        if like is not None:
+            self.level = like.level
+            self._least = max(self._least, config.other_set_share * (like.learned_level or 0.0))
 
     @property
     def usable(self) -> bool:
         """Whether enough was seen to judge by it."""
         return self.learned_s >= self._config.usable_after_s
 
+    @property
+    def learned_level(self) -> float | None:
+        """The level the driver is held to once it is fully learned; it rises with him."""
+        return None if self._learned_level is None else max(self._learned_level, self.level)
+
     def relative(self, openness: float) -> float:
         """Openness between closed (0) and this driver's open eye (1), clipped."""
-        closed = self._config.closed_level
-        return min(1.0, max(0.0, (openness - closed) / (self.level - closed)))
+        return min(1.0, max(0.0, (openness - self._config.closed_level) * self.gain))
+
+    @property
+    def gain(self) -> float:
+        """Relative openness per openness."""
+        return 1 / (self.level - self._config.closed_level)
+
+    def expect(self, level: float | None) -> None:
+        """Note what an earlier drive found. It counts for nothing until this one has confirmed it."""
+        self._expected = level
 
     def learn(self, elapsed_s: float, openness: float) -> None:
         """Move the level towards an openness seen for `elapsed_s`."""
         rate = max(_LEVEL_RATE_LEAST, 0.6 / (2.0 + self.learned_s))  # fast at first: 0.3 a second, then 1/t
         pull = min(1.0, max(-1.0, (openness - self.level) / _LEVEL_BAND))
-        least = self._config.open_least
+        least = self._least
         if self._learned_level is not None:
             least = max(least, self._config.fall_to_share * self._learned_level)
         self.level = max(least, min(1.0, self.level + rate * elapsed_s * pull))
         self.learned_s += elapsed_s
+        if self._expected is not None and self.learned_s >= self._config.confirm_s:
+            self._compare(self._expected)
         if self._learned_level is None and self.learned_s >= self._config.learn_s:
             self._learned_level = self.level
 
-
-_Key = tuple[int, int]
-"""Column and row of a cell of the direction map."""
-_Cell = list[float]
-"""Seconds, seconds x yaw, seconds x pitch."""
-
-
-def _near(key: _Key) -> list[_Key]:
-    """The nine cells around a cell, itself among them."""
-    column, row = key
-    return [(x, y) for x in (column - 1, column, column + 1) for y in (row - 1, row, row + 1)]
+    def _compare(self, expected: float) -> None:
+        """Take over what was expected where this drive agrees, else forget it: another driver, or droopy."""
+        self._expected = None
+        if abs(self.level - expected) <= self._config.confirm_within * expected:
+            self.level = self._learned_level = max(self.level, expected)
+            self.learned_s = max(self.learned_s, self._config.learn_s)
 
 
-class Neutral:
-    """Where a direction points when this driver watches the road: the densest spot of a map of seen time.
+class Levels:
+    """The open levels of both eyes, as they look with or without glasses."""
 
-    The densest spot rather than a mean: mirrors and glances aside do not move it. Time outside the road
-    ellipse counts less (`off_road_weight`), so that a look away would have to last five times as long as the
-    road was seen; a wrong start still heals.
-    """
-
-    def __init__(self, half_yaw_deg: float, half_pitch_deg: float, config: BaselineConfig) -> None:
-        """Take the half axes of the road ellipse around the neutral direction."""
-        self._half_yaw_deg = half_yaw_deg
-        self._half_pitch_deg = half_pitch_deg
-        self._config = config
-        self._cells: dict[_Key, _Cell] = {}
-        self._blocks: dict[_Key, list[_Cell]] = {}  # the cells around a key, gathered once
-        self._total_s = 0.0
-        self._peak = (0, 0)
-        self.yaw_deg = 0.0
-        self.pitch_deg = 0.0
-        self.learned_s = 0.0
+    def __init__(self, config: BaselineConfig, like: Levels | None = None) -> None:
+        """Start anew, or from the levels of the same eyes without (or with) glasses."""
+        right, left = (like.right, like.left) if like else (None, None)
+        self.right: OpenLevel = OpenLevel(config, right)
+        self.left: OpenLevel = OpenLevel(config, left)
 
     @property
-    def usable(self) -> bool:
-        """Whether enough was seen to judge by it."""
-        return self.learned_s >= self._config.usable_after_s
+    def learned_s(self) -> float:
+        """Seconds that the better known eye was learned for."""
+        return max(self.right.learned_s, self.left.learned_s)
 
-    def offset(self, direction: Direction) -> tuple[float, float]:
-        """Where a direction lies in units of the road ellipse: within length 1 is on the road."""
-        widening = 1.0 if self.usable else self._config.uncalibrated_widening
-        return (
-            (direction.yaw_deg - self.yaw_deg) / (self._half_yaw_deg * widening),
-            (direction.pitch_deg - self.pitch_deg) / (self._half_pitch_deg * widening),
-        )
+    def expect(self, stored: Mapping[str, float], name: str) -> None:
+        """Note what an earlier drive found for the set of this name."""
+        self.right.expect(stored.get(f"open_right_{name}"))
+        self.left.expect(stored.get(f"open_left_{name}"))
 
-    def learn(self, elapsed_s: float, direction: Direction) -> None:
-        """Count a direction seen for `elapsed_s`."""
-        outside = self.usable and math.hypot(*self.offset(direction)) > 1.0
-        weight_s = elapsed_s * (self._config.off_road_weight if outside else 1.0)
-        key = (round(direction.yaw_deg / _CELL_DEG), round(direction.pitch_deg / _CELL_DEG))
-        cell = self._cell(key)
-        cell[0] += weight_s
-        cell[1] += weight_s * direction.yaw_deg
-        cell[2] += weight_s * direction.pitch_deg
-        self.learned_s += elapsed_s
-        self._total_s += weight_s
-        if self._total_s > self._config.memory_s:
-            self._fade()
-        self._settle(key)
+    def figures(self, name: str) -> dict[str, float]:
+        """What is fully learned, by the names that `expect` takes."""
+        found = {f"open_right_{name}": self.right.learned_level, f"open_left_{name}": self.left.learned_level}
+        return {key: level for key, level in found.items() if level is not None}
 
-    def _cell(self, key: _Key) -> _Cell:
-        cell = self._cells.get(key)
-        if cell is None:
-            cell = self._cells[key] = [0.0, 0.0, 0.0]
-            self._blocks.clear()
-        return cell
 
-    def _settle(self, key: _Key) -> None:
-        """Move the peak to the cell just counted if its neighbourhood is now the densest."""
-        best = self._around(self._peak)
-        if key != self._peak:
-            around = self._around(key)
-            if around[0] > best[0]:
-                self._peak, best = key, around
-        if best[0] == 0.0:
+class Glasses:
+    """Whether the driver wears glasses: None until there was strong evidence of either."""
+
+    def __init__(self, config: BaselineConfig) -> None:
+        """Take the limits."""
+        self._smooth = LowPass(config.glasses_smoothing_s)
+        self._switch = Hysteresis(config.glasses_above, config.glasses_below)
+        self._below = config.glasses_below
+        self._first_after_s = config.glasses_smoothing_s
+        self._seen_s = 0.0
+        self.worn: bool | None = None
+
+    def update(self, elapsed_s: float, probability: float | None) -> None:
+        """Take the probability of glasses, None if it was not measured."""
+        if probability is None:
+            self._smooth.skip(elapsed_s)
             return
-        self.yaw_deg, self.pitch_deg = best[1] / best[0], best[2] / best[0]
-
-    def _around(self, key: _Key) -> tuple[float, float, float]:
-        block = self._blocks.get(key)
-        if block is None:
-            block = self._blocks[key] = [self._cells[near] for near in _near(key) if near in self._cells]
-        seconds = yaw = pitch = 0.0
-        for cell in block:
-            seconds += cell[0]
-            yaw += cell[1]
-            pitch += cell[2]
-        return seconds, yaw, pitch
-
-    def _fade(self) -> None:
-        self._total_s /= 2
-        for cell in self._cells.values():
-            cell[:] = [value / 2 for value in cell]
+        value = self._smooth.update(elapsed_s, probability)
+        self._seen_s += elapsed_s
+        if self._seen_s < self._first_after_s:
+            return
+        worn = self._switch.update(value)
+        if self.worn is not None or worn or value < self._below:
+            self.worn = worn
 
 
 class Baseline:
-    """This driver: one open level an eye, one neutral direction each for head and gaze."""
+    """This driver: the open levels of his eyes with and without glasses, and his forward direction.
 
-    def __init__(self, config: AssessConfig) -> None:
-        """Start knowing nothing."""
+    What an earlier drive in this seat found (`stored`, from `figures`) is taken over only where the first
+    seconds of this one confirm it.
+    """
+
+    def __init__(self, config: AssessConfig, stored: Mapping[str, float] | None = None) -> None:
+        """Start knowing nothing of the present driver."""
         self._config = config
-        baseline, road = config.baseline, config.road
-        self.right = OpenLevel(baseline)
-        self.left = OpenLevel(baseline)
-        self.head = Neutral(road.head_yaw_deg, road.head_pitch_deg, baseline)
-        self.gaze = Neutral(road.gaze_yaw_deg, road.gaze_pitch_deg, baseline)
+        self._stored = dict(stored or {})
+        self._glasses = Glasses(config.baseline)
+        self._sets: dict[bool | None, Levels] = {}
+        self._levels = self._set_of(None)
+        self.forward = Forward(config)
+        self.head, self.gaze = self.forward.head, self.forward.gaze
+
+    @property
+    def right(self) -> OpenLevel:
+        """The level of the right eye as it looks now."""
+        return self._levels.right
+
+    @property
+    def left(self) -> OpenLevel:
+        """The level of the left eye as it looks now."""
+        return self._levels.left
+
+    @property
+    def glasses(self) -> bool | None:
+        """Whether the driver wears glasses."""
+        return self._glasses.worn
 
     @property
     def eyes_usable(self) -> bool:
@@ -168,32 +175,72 @@ class Baseline:
         return self.right.usable or self.left.usable
 
     @property
+    def eyes_share(self) -> float:
+        """How much of the open levels now in use is learned, 0 to 1."""
+        return min(1.0, self._levels.learned_s / self._config.baseline.learn_s)
+
+    @property
     def learned_share(self) -> float:
-        """How much is learned, 0 to 1: the mean of eyes and head."""
-        learn_s = self._config.baseline.learn_s
-        eyes_s = max(self.right.learned_s, self.left.learned_s)
-        return (min(1.0, eyes_s / learn_s) + min(1.0, self.head.learned_s / learn_s)) / 2
+        """How much is learned, 0 to 1: the mean of eyes and forward direction."""
+        return (self.eyes_share + self.forward.learned_share) / 2
+
+    def values(self) -> dict[str, float | None]:
+        """What the driver's eyes are measured against, for the explanation of an alert."""
+        worn = self._glasses.worn
+        return {
+            "open_right": self.right.level,
+            "open_left": self.left.level,
+            "glasses": None if worn is None else float(worn),
+        }
+
+    def figures(self) -> dict[str, float]:
+        """All that is fully learned of the eyes, by name: nothing that tells who the driver is."""
+        found: dict[str, float] = {}
+        for worn, levels in self._sets.items():
+            found.update(levels.figures(_SET_NAMES[worn]))
+        return found
 
     def head_is_down(self, reading: Reading) -> bool:
         """Whether the head hangs so low that lowered lids may just look down."""
         head = reading.head
         return head is not None and head.pitch_deg - self.head.pitch_deg < -self._config.eyes.down_deg
 
-    def learn(self, tick: Tick, reading: Reading, closed: bool | None) -> None:
-        """Learn from one observation of a driver whose eyes are `closed`, or not, or unknown."""
-        if not tick.joined:
+    def learn(self, tick: Tick, reading: Reading, driving: Driving) -> None:
+        """Learn from one observation; a standing driver looks anywhere, so he is not learned from."""
+        self._glasses.update(tick.elapsed_s, reading.glasses)
+        self._use(self._glasses.worn)
+        if not tick.joined or driving.moving is False or not self._faces_the_road(reading):
             return
-        if not self.head_is_down(reading):
-            _learn_eye(self.right, tick.elapsed_s, reading.right)
-            _learn_eye(self.left, tick.elapsed_s, reading.left)
-        if closed is not True and reading.head is not None:
-            self.head.learn(tick.elapsed_s, reading.head)
-        if closed is False and reading.gaze is not None:
-            self.gaze.learn(tick.elapsed_s, reading.gaze)
+        _learn_eye(self.right, tick.elapsed_s, reading.right, reading.closed_right)
+        _learn_eye(self.left, tick.elapsed_s, reading.left, reading.closed_left)
+
+    def _faces_the_road(self, reading: Reading) -> bool:
+        """Whether the lids look as they do on the road: how open they seem changes with the head's pose."""
+        if reading.head is None or self.head_is_down(reading):
+            return False
+        yaw, pitch = self.head.offset(reading.head)
+        return not self.head.usable or yaw * yaw + pitch * pitch <= 1.0
+
+    def _use(self, worn: bool | None) -> None:
+        if worn in self._sets:
+            self._levels = self._sets[worn]
+            return
+        if (
+            None in self._sets
+        ):  # what was learned before it was known whether he wears glasses was of these eyes
+            self._sets[worn] = self._sets.pop(None)
+            self._sets[worn].expect(self._stored, _SET_NAMES[worn])
+        self._levels = self._set_of(worn)
+
+    def _set_of(self, worn: bool | None) -> Levels:
+        if worn not in self._sets:
+            like = self._sets.get(not worn) if worn is not None else None
+            self._sets[worn] = Levels(self._config.baseline, like)
+            self._sets[worn].expect(self._stored, _SET_NAMES[worn])
+        return self._sets[worn]
 
 
-def _learn_eye(level: OpenLevel, elapsed_s: float, eye: Eye | None) -> None:
-    # closed eyes are learned from too: the median does not mind blinks, and leaving them out by the level
-    # itself would lock a wrong level in
-    if eye is not None:
+def _learn_eye(level: OpenLevel, elapsed_s: float, eye: Eye | None, closed: float | None) -> None:
+    # what is closed is told by the other engine: by the level itself a wrong level would lock itself in
+    if eye is not None and (closed is None or closed <= _SURELY_CLOSED):
         level.learn(elapsed_s, eye.openness)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from dms.assess.temporal import Tick
+import math
+
+from dms.assess.temporal import Hysteresis, Tick
 from dms.records import Context, Signal
+
+MOVES_ABOVE_KMH = 5.0
+"""Above this the vehicle moves: satellite receivers tell up to 2 km/h at rest, and shunting is no driving."""
+STANDS_BELOW_KMH = 3.0
+"""Below this a moving vehicle stands: many wheel sensors tell nothing slower."""
 
 
 class Driving:
@@ -13,6 +20,7 @@ class Driving:
         """Start knowing nothing."""
         self._speed_kmh: float | None = None
         self._reversing: bool | None = None
+        self._fast = Hysteresis(MOVES_ABOVE_KMH, STANDS_BELOW_KMH)
         self._unknown_since_s: float | None = None
         self._unknown_s = 0.0
 
@@ -21,17 +29,16 @@ class Driving:
         """Whether the vehicle moves forward; None where that is not known."""
         if self._speed_kmh is None:
             return None
-        return self._speed_kmh > 0.0 and not self._reversing
+        return self._fast.on and not self._reversing
 
     def update(self, tick: Tick, context: Context) -> None:
         """Take what is known of the vehicle now."""
-        self._speed_kmh, self._reversing = context.vehicle.speed_kmh, context.vehicle.reversing
-        lacking = context.configured and self._speed_kmh is None
-        if not lacking:
-            self._unknown_since_s = None
-        elif self._unknown_since_s is None:
-            self._unknown_since_s = tick.now_s
-        self._unknown_s = 0.0 if self._unknown_since_s is None else tick.now_s - self._unknown_since_s
+        vehicle = context.vehicle
+        self._speed_kmh = _speed(vehicle.speed_kmh)
+        self._reversing = vehicle.reversing
+        if self._speed_kmh is not None:
+            self._fast.update(self._speed_kmh)
+        self._note_unknown(tick, context.configured and self._speed_kmh is None)
 
     def signals(self) -> dict[str, Signal]:
         """All signals of this question."""
@@ -40,3 +47,15 @@ class Driving:
             "speed_unknown_s": Signal(self._unknown_s, self._unknown_since_s),
             "reversing": Signal(None if self._reversing is None else float(self._reversing)),
         }
+
+    def _note_unknown(self, tick: Tick, unknown: bool) -> None:
+        if not unknown:
+            self._unknown_since_s = None
+        elif self._unknown_since_s is None:
+            self._unknown_since_s = tick.now_s
+        self._unknown_s = 0.0 if self._unknown_since_s is None else tick.now_s - self._unknown_since_s
+
+
+def _speed(speed_kmh: float | None) -> float | None:
+    """A speed, or unknown where none can be."""
+    return speed_kmh if speed_kmh is not None and math.isfinite(speed_kmh) and speed_kmh >= 0 else None

@@ -1,15 +1,17 @@
-"""What of an observation may be believed: finite, fresh, and seen clearly enough.
+"""What of an observation may be believed: numbers that can be, fresh, and seen clearly enough.
 
-Everything that is not becomes None here, so that the rest of the judgement meets no NaN and no old result.
+Everything that is not becomes None here, so that the rest of the judgement meets no NaN and no old result. An
+engine whose numbers cannot be (NaN, a negative error, a probability of 7) is at fault, as if it had said so.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
+from dms.assess.plausible import are_points, garbled, is_box, is_direction, is_eye, is_share
+from dms.assess.temporal import ROUNDING_S
 from dms.config.assess import AssessConfig
-from dms.records import Direction, Distraction, Eye, Eyes, Face, Fatigue, ImageQuality, Observation
+from dms.records import Box, Direction, Distraction, Eye, Eyes, Face, Fatigue, ImageQuality, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +19,16 @@ class Reading:
     """One observation, sifted. None = unknown; `face` and `blank` are None where their stage gave nothing.
 
     `stale` is an old or failed look at face and eyes; `partly_stale` one at fatigue or distraction, which
-    leaves the rest to be judged.
+    leaves the rest to be judged. `lost` tells that no frame came, `repeated` that the picture is the one before.
+    `faults` names the stages that failed or gave what cannot be.
     """
 
     face: bool | None
     blank: bool | None
     stale: bool
     partly_stale: bool = False
+    lost: bool = False
+    repeated: bool | None = None
     right: Eye | None = None
     left: Eye | None = None
     gaze: Direction | None = None
@@ -39,6 +44,7 @@ class Reading:
     hand_on_face: float | None = None
     glasses: float | None = None
     rival: float | None = None
+    box: Box | None = None
     quality: ImageQuality | None = None
     faults: frozenset[str] = frozenset()
 
@@ -47,28 +53,57 @@ class Reading:
         """Whether at least one eye can be read."""
         return self.right is not None or self.left is not None
 
+    def nobody(self) -> Reading:
+        """The same moment with a face that is not the driver's: he is not seen."""
+        return Reading(
+            face=False,
+            blank=False,
+            stale=False,
+            repeated=self.repeated,
+            rival=self.rival,
+            quality=self.quality,
+            faults=self.faults,
+        )
+
+    def unseen(self) -> Reading:
+        """The same moment with nothing believed but that it was."""
+        return Reading(
+            face=None, blank=None, stale=True, lost=self.lost, repeated=self.repeated, faults=self.faults
+        )
+
 
 def read(observation: Observation, config: AssessConfig) -> Reading:
     """Sift one observation."""
-    sifted = _sift(observation, config)
-    return replace(sifted, quality=observation.quality, faults=frozenset(observation.faults))
-
-
-def _sift(observation: Observation, config: AssessConfig) -> Reading:
     if observation.frame_id < 0:  # no picture came: not even that there is no face is known
-        return Reading(face=None, blank=None, stale=True)
-    oldest_s = observation.captured_s - config.availability.stale_after_s
+        return Reading(face=None, blank=None, stale=True, lost=True, faults=frozenset(observation.faults))
+    faults = frozenset((*observation.faults, *garbled(observation)))
+    quality = None if "quality" in faults else observation.quality
+    blank = None if quality is None else quality.contrast < config.availability.blocked_contrast
+    sifted = _sift(observation, faults, config, blank)
+    # a picture that shows nothing may well be the same again
+    change = None if quality is None or sifted.blank else quality.change
+    repeated = None if change is None else change == 0.0
+    return replace(sifted, repeated=repeated, quality=quality, faults=faults)
+
+
+def _sift(
+    observation: Observation, faults: frozenset[str], config: AssessConfig, blank: bool | None
+) -> Reading:
+    now_s, oldest_s = observation.captured_s, observation.captured_s - config.availability.stale_after_s
     face = observation.face
-    if face is not None and not _fresh(face, oldest_s):
-        return Reading(face=None, blank=_blank(observation, config), stale=True)
-    if face is None and "face" in observation.faults:  # nobody looked, so nobody is missing
-        return Reading(face=None, blank=_blank(observation, config), stale=True)
-    if face is None or (observation.eyes is None and "eyes" not in observation.faults):
+    if face is None and "face" not in faults:
+        return Reading(face=False, blank=blank, stale=False)
+    # nobody looked, looked in time, or said where: so nobody is known to be missing
+    if face is None or not _fresh(face, oldest_s, now_s) or not is_box(face.box):
+        return Reading(face=None, blank=blank, stale=True)
+    if observation.eyes is None and "eyes" not in faults:
         # A box in which the eyes engine finds no face is a headrest or a poster.
-        return Reading(face=False, blank=_blank(observation, config), stale=False)
-    eyes = observation.eyes if _fresh(observation.eyes, oldest_s) else None
-    fatigue = observation.fatigue if _fresh(observation.fatigue, oldest_s) else None
-    distraction = observation.distraction if _fresh(observation.distraction, oldest_s) else None
+        return Reading(face=False, blank=blank, stale=False)
+    eyes = observation.eyes
+    if not _fresh(eyes, oldest_s, now_s) or (eyes is not None and not are_points(eyes)):
+        eyes = None
+    fatigue = observation.fatigue if _fresh(observation.fatigue, oldest_s, now_s) else None
+    distraction = observation.distraction if _fresh(observation.distraction, oldest_s, now_s) else None
     right, left, gaze, head = _eyes(eyes, config)
     return Reading(
         face=True,
@@ -79,34 +114,27 @@ def _sift(observation: Observation, config: AssessConfig) -> Reading:
         left=left,
         gaze=gaze,
         head=head,
-        closed_right=_finite(fatigue.closed_right) if fatigue else None,
-        closed_left=_finite(fatigue.closed_left) if fatigue else None,
-        yawn=_finite(fatigue.yawn) if fatigue else None,
-        mouth_covered=_finite(fatigue.mouth_covered) if fatigue else None,
-        phone=_finite(distraction.phone_at_ear + distraction.phone_in_hand) if distraction else None,
-        squint=_finite(fatigue.squint) if fatigue else None,
-        eating=_finite(distraction.eating_drinking) if distraction else None,
-        smoking=_finite(distraction.smoking) if distraction else None,
-        hand_on_face=_finite(distraction.hand_on_face) if distraction else None,
-        glasses=_finite(eyes.glasses) if eyes and eyes.glasses is not None else None,
+        closed_right=_share(fatigue.closed_right) if fatigue else None,
+        closed_left=_share(fatigue.closed_left) if fatigue else None,
+        yawn=_share(fatigue.yawn) if fatigue else None,
+        mouth_covered=_share(fatigue.mouth_covered) if fatigue else None,
+        phone=_share(distraction.phone_at_ear + distraction.phone_in_hand) if distraction else None,
+        squint=_share(fatigue.squint) if fatigue else None,
+        eating=_share(distraction.eating_drinking) if distraction else None,
+        smoking=_share(distraction.smoking) if distraction else None,
+        hand_on_face=_share(distraction.hand_on_face) if distraction else None,
+        glasses=_share(eyes.glasses) if eyes and eyes.glasses is not None else None,
         rival=face.rival,
+        box=face.box,
     )
 
 
-def _fresh(part: Face | Eyes | Fatigue | Distraction | None, oldest_s: float) -> bool:
-    return part is not None and part.captured_s >= oldest_s
+def _fresh(part: Face | Eyes | Fatigue | Distraction | None, oldest_s: float, now_s: float) -> bool:
+    return part is not None and oldest_s <= part.captured_s <= now_s + ROUNDING_S
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _blank(observation: Observation, config: AssessConfig) -> bool | None:
-    """Whether the picture shows nothing: no face and no contrast."""
-    quality = observation.quality
-    if quality is None or not math.isfinite(quality.contrast):
-        return None
-    return quality.contrast < config.availability.blocked_contrast
+def _share(value: float) -> float | None:
+    return min(1.0, max(0.0, value)) if is_share(value) else None
 
 
 def _eyes(
@@ -114,31 +142,22 @@ def _eyes(
 ) -> tuple[Eye | None, Eye | None, Direction | None, Direction | None]:
     if eyes is None:
         return None, None, None, None
-    head = _direction(eyes.head)
+    head = eyes.head if is_direction(eyes.head) else None
     # beyond this turn the lids are foreshortened and the far eye is gone; the head rule carries on alone
     turned = head is not None and abs(head.yaw_deg) > config.eyes.turned_deg
     right = None if turned else _eye(eyes.right, config)
     left = None if turned else _eye(eyes.left, config)
-    gaze = _direction(eyes.gaze) if right or left else None
+    gaze = eyes.gaze if (right or left) and is_direction(eyes.gaze) else None
     if gaze is not None and gaze.sigma_deg > config.road.gaze_sigma_limit_deg:
         gaze = None
     return right, left, gaze, head
 
 
 def _eye(eye: Eye, config: AssessConfig) -> Eye | None:
-    """The eye if it is visible and its openness certain enough; comparisons with NaN come out False."""
+    """The eye if it is visible and its openness certain enough."""
     believable = (
-        eye.visibility >= config.eyes.visible_above
+        is_eye(eye)
+        and eye.visibility >= config.eyes.visible_above
         and eye.openness_sigma <= config.eyes.sigma_limit
-        and math.isfinite(eye.openness)
     )
     return eye if believable else None
-
-
-def _direction(direction: Direction) -> Direction | None:
-    finite = (
-        math.isfinite(direction.yaw_deg)
-        and math.isfinite(direction.pitch_deg)
-        and math.isfinite(direction.sigma_deg)
-    )
-    return direction if finite else None

@@ -1,12 +1,27 @@
-"""The driver's state, named from the signals: the worst that holds wins, and good must be seen to be said."""
+"""The driver's state, named from the signals: the worst that holds wins, and good must be seen to be said.
+
+The limits are those of the standard, whatever profile is in force: the state is told at any speed, and none of
+the profiles' gates, sensitivities and acknowledgements changes what the driver does. A test holds them equal to
+the default profile's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from dms.assess.temporal import ROUNDING_S
 from dms.config.assess import VerdictConfig
-from dms.records import DriverState, Signal
+from dms.records import DriverState, Signal, UnknownCause
+
+_DOUBTS = (
+    UnknownCause.CALIBRATING,
+    UnknownCause.CAMERA_MOVED,
+    UnknownCause.OVERLOAD,
+    UnknownCause.TWO_DRIVERS,
+)
+"""Under these the measures can warn, but not give the all-clear."""
+_FAULTS = (UnknownCause.CAMERA_LOST, UnknownCause.ENGINE_FAILED)
+"""These are broken; under every other cause it just cannot be told."""
 
 
 def name_state(signals: Mapping[str, Signal], config: VerdictConfig) -> DriverState:
@@ -33,6 +48,15 @@ def name_state(signals: Mapping[str, Signal], config: VerdictConfig) -> DriverSt
     ):
         return DriverState.DISTRACTED
     return DriverState.ATTENTIVE if _watches(signals) else DriverState.UNKNOWN
+
+
+def doubted(state: DriverState, causes: Container[UnknownCause]) -> DriverState:
+    """The state beside what keeps it from being known. What is known to be bad stays so."""
+    if state is DriverState.ATTENTIVE and any(cause in causes for cause in _DOUBTS):
+        state = DriverState.UNKNOWN
+    if state is DriverState.UNKNOWN and any(cause in causes for cause in _FAULTS):
+        return DriverState.FAULT
+    return state
 
 
 def _watches(signals: Mapping[str, Signal]) -> bool:

@@ -14,10 +14,12 @@ import click
 from dms import __version__
 from dms.cli.bench import bench
 from dms.cli.calibrate import calibrate
+from dms.cli.campaign import campaign
 from dms.cli.control import control
 from dms.cli.engines import engines
 from dms.cli.evaluate import evaluate
 from dms.cli.options import configured, load, load_run, source_option, start_logging, to_json
+from dms.cli.score import score
 from dms.cli.soak import soak
 from dms.terminal import (
     Commands,
@@ -250,5 +252,5 @@ def schema() -> None:
     click.echo(to_json(config_schema()))
 
 
-for command in (engines, calibrate, evaluate, bench, control, soak):
+for command in (engines, calibrate, evaluate, bench, control, soak, score, campaign):
     main.add_command(command)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dms.calibration import RELEASE
+from dms.cli.calibrate_cabin import cabin
 from dms.cli.options import FiniteRange, configured, load, start_logging, to_json
 from dms.engines.contract import CONTRACTS
 from dms.engines.limits import LEAST_IMAGES, METHODS, MOST_IMAGES
@@ -49,6 +50,9 @@ def calibrate() -> None:
     INT8 engines are only as good as the pictures their ranges come from: these must show the light, poses,
     eyes and faces of the vehicles they will work in. All pictures stay on this machine.
     """
+
+
+calibrate.add_command(cabin)
 
 
 @calibrate.command()

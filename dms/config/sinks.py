@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from dms.config.blackbox import BlackboxConfig
+from dms.config.local import GpioConfig, HookConfig, SoundConfig
 from dms.config.section import Section
 
 
@@ -85,4 +87,8 @@ class SinksConfig(Section):
     mqtt: MqttConfig = MqttConfig()
     prometheus: PrometheusConfig = PrometheusConfig()
     jsonl: JsonlConfig = JsonlConfig()
+    blackbox: BlackboxConfig = BlackboxConfig()
+    sound: SoundConfig = SoundConfig()
+    gpio: GpioConfig = GpioConfig()
+    hook: HookConfig = HookConfig()
     log: LogConfig = LogConfig()

@@ -10,7 +10,7 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic.fields import FieldInfo
@@ -29,6 +29,7 @@ _UNITS = {
     "_kmh": "km/h",
     "_c": "°C",
     "_w": "watts",
+    "_mps2": "m/s²",
     "_bytes": "bytes",
     "fps": "frames a second",
 }
@@ -122,7 +123,14 @@ def _lines(section: Section, indent: str, path: KeyPath = ()) -> Iterator[str]:
             yield from _lines(value, indent + "  ", (*path, key))
         else:
             yield from _comment(f"{description(type(section), key)} [{allowed((*path, key))}]", indent)
-            yield indent + yaml.safe_dump({key: value}, allow_unicode=True).rstrip()
+            yield f"{indent}{_entry(key, value)}"
+
+
+def _entry(key: str, value: Any) -> str:
+    """A key with its value; a list stays on the line of its key."""
+    if isinstance(value, tuple):
+        return f"{key}: {yaml.safe_dump(list(value), allow_unicode=True, default_flow_style=True).rstrip()}"
+    return yaml.safe_dump({key: value}, allow_unicode=True).rstrip()
 
 
 def _comment(text: str, indent: str) -> list[str]:
@@ -188,6 +196,8 @@ def _leaves(model: type[Section], path: KeyPath) -> Iterator[KeyPath]:
 
 def _type_text(field: FieldInfo) -> str:
     kind = field.annotation
+    if get_origin(kind) is tuple:
+        return f"a list of {_kind_text(get_args(kind)[0])}"
     kinds = (kind,) if get_origin(kind) is Literal else get_args(kind) or (kind,)
     text = " or ".join(_kind_text(k) for k in kinds if k is not type(None))
     pattern = next((m.pattern for m in field.metadata if getattr(m, "pattern", None)), None)
@@ -196,6 +206,8 @@ def _type_text(field: FieldInfo) -> str:
 
 def _kind_text(kind: Any) -> str:
     """One of the types that a key may have."""
+    if get_origin(kind) is Annotated:
+        return _kind_text(get_args(kind)[0])
     if get_origin(kind) is Literal:
         return " or ".join(str(value) for value in get_args(kind))
     return _TYPES.get(kind, str(kind))

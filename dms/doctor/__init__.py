@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from dms.config import Config, EnginesConfig
 from dms.control.sensors import Sensors
-from dms.doctor import artefacts, disk, fitting, host, jetson, opening, outside, plans, runtimes, unit
+from dms.doctor import artefacts, disk, fitting, host, inputs, jetson, opening, outside, plans, runtimes, unit
 from dms.doctor.check import Check, Grade
 from dms.doctor.machine import Machine
 from dms.errors import ConfigError
@@ -30,6 +30,7 @@ def examine(load: Callable[[], Config], machine: Machine | None = None) -> list[
             *_grouped("engines", _engines(engines)),
             *_grouped("device", jetson.checks(here)),
             *_grouped("outside", outside.checks(config, here)),
+            *_grouped("inputs", inputs.checks(config)),
             *_grouped("service", unit.checks(config, here)),
         ]
 

@@ -21,7 +21,9 @@ from dms.errors import ConfigError, InputError, SourceLost
 from dms.fleet.camera import Camera
 from dms.fleet.heart import Heart
 from dms.fleet.sharing import Shared, open_shared
+from dms.inputs.hub import open_hubs
 from dms.outputs import demo_broker, metrics_server, open_sinks
+from dms.records import NOTHING_KNOWN, Context
 from dms.service import Notifier, StopSignal
 from dms.sinks import Sink
 from dms.sinks.log import LogSink
@@ -75,13 +77,14 @@ def run(config: Config, tell: Callable[[str], None]) -> FleetSummary:
         shared = stack.enter_context(open_shared(config, tell))
         stack.enter_context(demo_broker(config))
         server = stack.enter_context(metrics_server(config))
+        hubs = stack.enter_context(open_hubs(own))
         fleet = Fleet(own, notifier, stop.is_set)
         for name, source in sources.items():
             told = partial(_tell_named, tell, name)
             opened = open_sinks(own[name], source, shared.origin, told, server)
             sinks = [stack.enter_context(closing(sink)) for sink in opened]
             sinks.append(LogSink(partial(_tell_named, notifier.status, name)))
-            fleet.add(name, source, shared, sinks)
+            fleet.add(name, source, shared, sinks, hubs[name].context)
         summary = fleet.judge()
         notifier.stopping()
         return summary
@@ -103,13 +106,20 @@ class Fleet:
         self._heart = Heart(notifier, configs)
         self._cameras: list[Camera] = []
 
-    def add(self, name: str, source: FrameSource, shared: Shared, sinks: Sequence[Sink]) -> None:
-        """One more camera, with sinks of its own; it closes both."""
+    def add(
+        self,
+        name: str,
+        source: FrameSource,
+        shared: Shared,
+        sinks: Sequence[Sink],
+        context: Callable[[], Context] = lambda: NOTHING_KNOWN,
+    ) -> None:
+        """One more camera, with sinks of its own; it closes both. `context` is for its loop."""
         config = self._configs[name]
         pipeline, governor = shared.open_pipeline(name, config, source)
         reopen = partial(open_source, config.source)
         self._cameras.append(
-            Camera(name, config, source, reopen, pipeline, governor, sinks, self._heart, self._ended)
+            Camera(name, config, source, reopen, pipeline, governor, sinks, self._heart, self._ended, context)
         )
 
     def judge(self) -> FleetSummary:

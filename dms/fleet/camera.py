@@ -18,7 +18,9 @@ from dms.loop import UNDER_WAY_S, Loop
 from dms.metrics import Metrics
 from dms.pipeline import Pipeline
 from dms.records import (
+    NOTHING_KNOWN,
     Assessment,
+    Context,
     DriverState,
     Health,
     HealthState,
@@ -54,6 +56,7 @@ class Camera:
         sinks: told; closed with the camera.
         heart: told of each sign of life.
         stop: set when all is to end.
+        context: what is known beside the picture.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Camera:
         sinks: Sequence[Sink],
         heart: Heart,
         stop: threading.Event,
+        context: Callable[[], Context] = lambda: NOTHING_KNOWN,
     ) -> None:
         self.name = name
         self.failure: str | None = None
@@ -93,6 +97,7 @@ class Camera:
             stop=stop.is_set,
             heartbeat=self._judged,
             governor=governor,
+            context=context,
         )
         self._failed = False
         self._hung = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from dms.records.context import NOTHING_KNOWN, Context
 from dms.records.perception import Observation
@@ -134,12 +135,15 @@ class Judgement:
     """All there is to say about one frame.
 
     `alerts` are the phases that began with this frame; `stage_s` maps a stage's name to the seconds it took.
+    `checkpoint`, where one was asked for and due, is the state from which this frame was judged, as plain
+    values (`recording.checkpoint`).
     """
 
     observation: Observation
     assessment: Assessment
     alerts: tuple[Alert, ...]
     stage_s: Mapping[str, float]
+    checkpoint: Mapping[str, Any] | None = None
 
     @property
     def faults(self) -> Mapping[str, str]:

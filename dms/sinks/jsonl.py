@@ -25,6 +25,7 @@ FLUSH_LINES = 64
 class JsonlSink:
     """A file of `dms.frame/1` lines, between them `dms.control/1` and `dms.health/1` as they come.
 
+    Where the `origin` of the judgements is given, a `dms.run/1` line tells it before the first of them.
     A former file of that name is replaced, or with `append` continued.
     Lines are appended whole, several in one system call, so a process that is killed leaves no half line; one
     that a power cut left at the end of a former file is cut off. When a write fails (disk full) its lines are
@@ -37,9 +38,14 @@ class JsonlSink:
     name = "jsonl"
 
     def __init__(
-        self, path: Path, epoch_offset: Callable[[], float | None] = lambda: None, append: bool = False
+        self,
+        path: Path,
+        epoch_offset: Callable[[], float | None] = lambda: None,
+        append: bool = False,
+        origin: payload.Origin | None = None,
     ) -> None:
         self._path = path
+        self._origin = origin
         self._epoch_offset = epoch_offset
         self._file = _open(path, append)
         # A deque, because a health may come from another thread. That one never writes: the disk may hang.
@@ -79,6 +85,9 @@ class JsonlSink:
 
     def _take(self, judgement: Judgement) -> None:
         now_s = judgement.observation.captured_s
+        if self._origin is not None:
+            self._add(payload.run(self._origin, self._epoch_offset(), now_s))
+            self._origin = None
         if not self._lines:
             self._first_s = now_s
         self._add(payload.frame(judgement, self._epoch_offset()))

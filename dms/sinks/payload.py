@@ -17,6 +17,7 @@ from dms.control.levels import LEVELS
 from dms.records import (
     Alert,
     Assessment,
+    Context,
     Control,
     DeviceReading,
     Direction,
@@ -36,14 +37,33 @@ Value = float | str | None
 ENDED, ENDED_DETAIL = "ended", "The run ended."
 
 _UNREAD = DeviceReading(math.nan)
+_CHEAPEST_FROM = next(level.number for level in LEVELS if level.cheapest)
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What the messages come from: the version of the software and of each engine."""
+    """What the messages come from: the version of the software and of each engine, with its precision.
+
+    `cheapest` names the engines that run in the place of those of the same name at levels that ask for it.
+    """
 
     software: str = f"dms {__version__}"
     engines: Mapping[str, str] = field(default_factory=dict)
+    cheapest: Mapping[str, str] = field(default_factory=dict)
+
+    def in_force(self, level: int) -> dict[str, str]:
+        """The engines that run at a level of the controller."""
+        return {**self.engines, **self.cheapest} if LEVELS[level].cheapest else dict(self.engines)
+
+    @property
+    def all_forms(self) -> dict[str, str]:
+        """Each engine, and where there are two forms which one runs at which level."""
+        return {
+            name: f"{engine}; from level {_CHEAPEST_FROM} on {self.cheapest[name]}"
+            if name in self.cheapest
+            else engine
+            for name, engine in self.engines.items()
+        }
 
 
 def event_topic(alert_type: str) -> str:
@@ -58,7 +78,19 @@ def status(online: bool, reason: str, ts: str | None, origin: Origin) -> Documen
         "ts": ts,
         "status": "online" if online else "offline",
         "reason": reason,
-        **_origin(origin),
+        "software": origin.software,
+        "engines": origin.all_forms,
+    }
+
+
+def run(origin: Origin, epoch_offset_s: float | None, begun_s: float) -> Document:
+    """`dms.run/1`: the first line of a record: what made those that follow."""
+    return {
+        "schema": "dms.run/1",
+        "ts": utc(begun_s, epoch_offset_s),
+        "software": origin.software,
+        "engines": dict(origin.engines),
+        "cheapest": dict(origin.cheapest),
     }
 
 
@@ -71,7 +103,17 @@ def state(judgement: Judgement, active: Iterable[Alert], seq: int, epoch_offset_
         "captured_s": number(verdict.captured_s, 4),
         "seq": seq,
         **_verdict(verdict),
-        "alerts": [{"id": a.id, "type": a.type, "severity": a.severity.value} for a in active],
+        "kss": _kss(verdict),
+        "vehicle": _vehicle(verdict.context),
+        "alerts": [
+            {
+                "id": a.id,
+                "type": a.type,
+                "severity": a.severity.value,
+                "t_acknowledged": number(a.acknowledged_s),
+            }
+            for a in active
+        ],
         "signals": _signals(verdict),
         "eyes": _eyes(seen.eyes),
         "head": _direction(seen.eyes.head) if seen.eyes else None,
@@ -92,10 +134,12 @@ def event(
         "ts_onset": utc(alert.onset_s, epoch_offset_s),
         "seq": seq,
         **_alert(alert),
-        "gaze_source": assessment.gaze_source,
-        "calibration": number(assessment.calibration),
-        "profile": alert.profile,
-        **_origin(origin),
+        **_verdict(assessment),
+        **_grounds(assessment),
+        "vehicle": _vehicle(assessment.context),
+        "signals": _signals(assessment),
+        "software": origin.software,
+        "engines": origin.in_force(assessment.level),
     }
 
 
@@ -179,6 +223,9 @@ def frame(judgement: Judgement, epoch_offset_s: float | None) -> Document:
         "captured_s": number(seen.captured_s, 4),
         "ts": utc(seen.captured_s, epoch_offset_s),
         **_verdict(verdict),
+        **_grounds(verdict),
+        "vehicle": _vehicle(verdict.context),
+        "acknowledgements": [{"by": a.by, "id": a.alert_id} for a in verdict.context.acknowledgements],
         **_face_fields(seen.face),
         **_eye_fields(seen.eyes),
         "fatigue": _probabilities(seen.fatigue, seen.captured_s),
@@ -207,11 +254,59 @@ def _device(reading: DeviceReading) -> Document:
 
 def _verdict(assessment: Assessment) -> Document:
     return {
-        "valid": assessment.state.value != "unknown",
+        "valid": assessment.state.value not in ("unknown", "fault"),
         "state": assessment.state.value,
+        "t_state": number(assessment.state_since_s),
         "unknown_causes": [c.value for c in assessment.unknown_causes],
+        "t_unknown": {c.value: number(since_s) for c, since_s in assessment.unknown_since_s.items()},
+        "confidence": number(assessment.confidence),
+        "zone": assessment.zone,
         "calibration": number(assessment.calibration),
+        "learned": _numbers(assessment.learned),
         "gaze_source": assessment.gaze_source,
+    }
+
+
+def _grounds(assessment: Assessment) -> Document:
+    """What the judgement was measured against, how sure the engines were, and how fresh the frame."""
+    return {
+        "baseline": _numbers(assessment.baseline),
+        "uncertainty": _numbers(assessment.uncertainty),
+        "onsets": {
+            name: number(signal.onset_s)
+            for name, signal in assessment.signals.items()
+            if signal.onset_s is not None
+        },
+        "frame_age_ms": ms(assessment.age_s),
+        "level": assessment.level,
+    }
+
+
+def _kss(assessment: Assessment) -> Document | None:
+    """The estimated band of the Karolinska Sleepiness Scale, never without its confidence."""
+    band = {end: assessment.signals.get(f"kss_{end}") for end in ("low", "high", "confidence")}
+    if any(signal is None or signal.value is None for signal in band.values()):
+        return None
+    return {end: number(signal.value) for end, signal in band.items() if signal}
+
+
+def _vehicle(context: Context) -> Document:
+    """What the vehicle told of itself; `valid` tells whether the speed could be trusted."""
+    vehicle = context.vehicle
+    return {
+        "speed": {
+            "kmh": number(vehicle.speed_kmh, 1),
+            "valid": vehicle.speed_kmh is not None,
+            "source": vehicle.speed_source,
+            "age_s": number(vehicle.speed_age_s),
+            "configured": context.configured,
+        },
+        "reversing": vehicle.reversing,
+        "gear": vehicle.gear,
+        "turn": vehicle.turn.value if vehicle.turn else None,
+        "steering_deg": number(vehicle.steering_deg, 1),
+        "driver_side": vehicle.driver_side,
+        "faults": dict(vehicle.faults),
     }
 
 
@@ -226,11 +321,15 @@ def _alert(alert: Alert) -> Document:
         "duration_s": number(alert.duration_s),
         "cause": alert.cause,
         "evidence": {name: _evidence(value) for name, value in alert.evidence.items()},
+        "profile": alert.profile,
+        "profile_version": alert.profile_version,
+        "profile_hash": alert.profile_hash,
+        "t_acknowledged": number(alert.acknowledged_s),
     }
 
 
-def _origin(origin: Origin) -> Document:
-    return {"software": origin.software, "engines": dict(origin.engines)}
+def _numbers(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {name: number(value) for name, value in values.items()}
 
 
 def _signals(assessment: Assessment) -> dict[str, float | None]:

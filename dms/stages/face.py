@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import hypot
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,8 @@ SAME_FACE_IOU = 0.3
 NMS_IOU = 0.4
 CONFIDENT_PRESENCE = 0.8
 """A track with at least this face-present score is not given up for a face elsewhere (passengers)."""
+NEAR = 3.0
+"""Within so many widths of the driver's face another may be the driver's; the seat beside is four away."""
 
 
 def anchor_grid(height: int, width: int) -> NDArray[np.float32]:
@@ -105,6 +110,10 @@ class FaceStage:
         ]
 
     def _settle(self, track: Face | None, found: list[Face]) -> Face | None:
+        driver = self._choose(track, found)
+        return None if driver is None else replace(driver, rival=_rival(driver, found))
+
+    def _choose(self, track: Face | None, found: list[Face]) -> Face | None:
         if not found:
             return track
         if track is not None:
@@ -112,4 +121,19 @@ class FaceStage:
             if confirmed or track.score >= CONFIDENT_PRESENCE:
                 return track
         # The driver sits nearest to the camera: the largest face is his.
-        return max(found, key=lambda face: face.box.width * face.box.height)
+        return max(found, key=lambda face: _area(face.box))
+
+
+def _area(box: Box) -> float:
+    return box.width * box.height
+
+
+def _rival(driver: Face, found: list[Face]) -> float:
+    """Area of the largest other face near the driver's over that of his, 0 where there is none."""
+    # his own detection, where there is one: a track's box is cut differently
+    same = [face for face in found if iou(driver.box, face.box) >= SAME_FACE_IOU]
+    own = max((face.box for face in same), key=_area, default=driver.box)
+    x, y = own.center
+    others = [face.box for face in found if face not in same]
+    near = [box for box in others if hypot(box.center[0] - x, box.center[1] - y) <= NEAR * own.width]
+    return max((_area(box) for box in near), default=0.0) / _area(own)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dms.alerts.profiles import Profile
+from dms.alerts import Profile
 from dms.evaluation import plots
 from dms.summary import AlertRecord
 from dms.tools.event_truth import SIGNALS, SLACK_S

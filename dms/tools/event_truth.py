@@ -25,6 +25,7 @@ PAUSE_S = 0.2
 SIGNALS = {
     "eyes_closed": "closure_s",
     "look_away": "off_road_s",
+    "gaze_away": "off_road_s",
     "phone": "phone_s",
     "yawn": "yawn_s",
     "absent": "no_face_s",
@@ -100,6 +101,15 @@ def truth_of(clip: Path) -> list[Event]:
         f"{clip}: nothing says what happens in it; write {stem.name}{EVENTS_SUFFIX} beside it, a YAML list "
         "of {kind: …, start_s: …, end_s: …} with the kinds " + ", ".join(SIGNALS)
     )
+
+
+def read_timeline(path: Path) -> list[Event]:
+    """What happens, from a YAML list of events or from the truth of a simulated clip (`.jsonl`).
+
+    Raises:
+        InputError: unreadable or neither of them.
+    """
+    return simulated_events(path) if path.suffix == ".jsonl" else read_events(path)
 
 
 def read_events(path: Path) -> list[Event]:

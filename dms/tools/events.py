@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dms.alerts.profiles import Profile, load_profile
+from dms.alerts import Profile, load_profile
 from dms.config import Config
-from dms.summary import AlertRecord, Summary
+from dms.summary import AlertRecord
 from dms.tools.analyze import analyze
 from dms.tools.event_truth import SIGNALS, SLACK_S, Event, joined, truth_of
 
@@ -108,12 +108,15 @@ def score_clip(clip: Path, config: Config, progress: Callable[[float], None] | N
     """Judge a clip with the whole system and compare its alerts with the truth."""
     events = joined(truth_of(clip))
     summary = analyze(config, str(clip), progress=progress)
-    return compare(clip.name, events, summary, load_profile(config.alerts.profiles[0]))
+    profile = load_profile(config.alerts.profiles[0])
+    return compare(clip.name, events, summary.alerts, summary.recorded_s, profile)
 
 
-def compare(clip: str, events: Sequence[Event], summary: Summary, profile: Profile) -> ClipScore:
+def compare(
+    clip: str, events: Sequence[Event], told_alerts: Iterable[AlertRecord], seconds: float, profile: Profile
+) -> ClipScore:
     """Which events were told, which alerts fit no event, and which stood on after theirs was over."""
-    alerts = tuple(a for a in summary.alerts if not a.types[0].startswith("system."))
+    alerts = tuple(a for a in told_alerts if not a.types[0].startswith("system."))
     own = {a.id: _own_spans(a, events, profile) for a in alerts}
     late = {a.id: _late_spans(a, events, profile) for a in alerts}
     told = tuple(
@@ -125,9 +128,7 @@ def compare(clip: str, events: Sequence[Event], summary: Summary, profile: Profi
         for a in alerts
         if a not in false
     ]
-    return ClipScore(
-        clip, summary.recorded_s, told, alerts, false, tuple(o for o in overlong if o.seconds > 0)
-    )
+    return ClipScore(clip, seconds, told, alerts, false, tuple(o for o in overlong if o.seconds > 0))
 
 
 def _told(event: Event, fitting: Sequence[AlertRecord], profile: Profile) -> Told:

@@ -12,6 +12,7 @@ import click
 
 from dms.engines.contract import CONTRACTS
 from dms.errors import DmsError
+from dms.training.glasses_command import glasses
 from dms.training.options import (
     BATCH,
     CONFIG,
@@ -282,6 +283,7 @@ def compare(
     click.echo(out.with_suffix(".md").read_text(encoding="utf-8"))
 
 
+main.add_command(glasses)
 main.add_command(tflite)
 
 if __name__ == "__main__":

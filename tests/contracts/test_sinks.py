@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from dms.config.local import GpioConfig, HookConfig, SoundConfig
 from dms.config.sinks import MqttConfig, PrometheusConfig
+from dms.sinks.gpio import GpioSink
+from dms.sinks.hook import HookSink
 from dms.sinks.jsonl import JsonlSink
 from dms.sinks.log import LogSink
 from dms.sinks.mqtt import MqttSink
+from dms.sinks.payload import Origin
 from dms.sinks.prometheus import PrometheusServer, PrometheusSink
+from dms.sinks.sound import SoundSink
 from dms.summary import SummarySink
 from tests.unit.sinks import samples
 
@@ -33,6 +38,20 @@ def make_jsonl_full(tmp_path):
 
 def make_mqtt_without_broker(tmp_path):
     return MqttSink(MqttConfig(host="127.0.0.1", port=unused_port(), queue_limit=10))
+
+
+def make_sound_without_device(tmp_path):
+    pytest.importorskip("miniaudio", reason="miniaudio is not installed: pip install 'dms[sound]'")
+    return SoundSink(SoundConfig(enabled=True, backend="alsa", device="no such device"))
+
+
+def make_gpio_without_chip(tmp_path):
+    pytest.importorskip("gpiod", reason="gpiod is not installed: pip install 'dms[gpio]'")
+    return GpioSink(GpioConfig(enabled=True, chip=str(tmp_path / "gpiochip9"), urgent_line=1))
+
+
+def make_hook(*command):
+    return lambda tmp_path: HookSink(HookConfig(command=command), Origin())
 
 
 class PrometheusOfItsOwn(PrometheusSink):
@@ -57,6 +76,11 @@ SINKS = {
         MqttConfig(host="127.0.0.1", port=unused_port(), protocol="5", queue_limit=10)
     ),
     "prometheus": lambda tmp_path: PrometheusOfItsOwn(),
+    "sound-no-device": make_sound_without_device,
+    "gpio-no-chip": make_gpio_without_chip,
+    "hook": make_hook("cat"),
+    "hook-missing": make_hook("/no/such/command"),
+    "hook-hanging": make_hook("sleep", "100"),
     "summary": lambda tmp_path: SummarySink(),
 }
 

@@ -86,10 +86,14 @@ def alerts_at(
 
 
 def first_told_s(alerts: list[Alert]) -> dict[str, float]:
-    """When each type was told first, also as an escalation of another."""
+    """When each type about driver or sensing was told first, also as an escalation of another.
+
+    Frames that come late, or from a slow camera, are rightly told of as well (`system.overload`).
+    """
     told: dict[str, float] = {}
     for alert in alerts:
-        told.setdefault(alert.type, alert.captured_s)
+        if not alert.type.startswith("system."):
+            told.setdefault(alert.type, alert.captured_s)
     return told
 
 
@@ -172,6 +176,12 @@ def test_it_holds_where_frames_come_late(name: str, fps: float, late: float) -> 
 def test_what_is_too_short_for_an_alert_is_at_no_level_told(level: Level) -> None:
     story = Story().attentive(WARM_UP_S).closed(1.1).attentive(5).look_away(2.5).attentive(5)
     assert alerts_at(level, story) == []
+
+
+@pytest.mark.parametrize("level", LEVELS, ids=lambda level: str(level.number))
+def test_no_level_is_a_fault(level: Level) -> None:
+    """What a level leaves out is the controller's to tell, once: the driver is watched as before."""
+    assert alerts_at(level, Story().attentive(WARM_UP_S + 10)) == []
 
 
 def test_phones_are_seen_at_all_levels_but_the_last() -> None:

@@ -11,7 +11,7 @@ from dms.doctor.check import WIDTH, Check, Grade, passed, to_dict, to_text
 from dms.doctor.machine import Machine, ask
 from dms.errors import ConfigError
 
-GROUPS = ["machine", "runtimes", "engines", "device", "outside", "service"]
+GROUPS = ["machine", "runtimes", "engines", "device", "outside", "inputs", "service"]
 
 
 def config(*overrides):

@@ -8,6 +8,7 @@ from dms.records import (
     Alert,
     Assessment,
     Box,
+    Context,
     Control,
     DeviceReading,
     Direction,
@@ -25,8 +26,15 @@ from dms.records import (
     Phase,
     Severity,
     Signal,
+    Turn,
     UnknownCause,
+    Vehicle,
     Vitals,
+)
+
+VEHICLE = Context(
+    Vehicle(speed_kmh=87.26, speed_source="can", speed_age_s=0.04, turn=Turn.LEFT, driver_side="left"),
+    configured=True,
 )
 
 
@@ -44,6 +52,8 @@ def alert(
         cause="eyes closed for 1.5 s",
         evidence={"closure_s": 1.5, "limit_s": 1.5, "gaze": None, "eye": "both"},
         profile="euroncap_2026",
+        profile_version=3,
+        profile_hash="0123abcd",
     )
     return replace(made, **changes)
 
@@ -71,6 +81,9 @@ def judgement(captured_s=11.5, frame_id=345, state=DriverState.ATTENTIVE, alerts
             eyes=eyes(captured_s),
             fatigue=Fatigue(captured_s, 0.01, 0.02, 0.03, 0.04, 0.05),
             distraction=Distraction(captured_s - 0.1, 0.1, 0.2, 0.0, 0.0, 0.0, 0.7),
+            context=VEHICLE,
+            age_s=0.0123456,
+            level=2,
         ),
         assessment=Assessment(
             captured_s=captured_s,
@@ -79,6 +92,16 @@ def judgement(captured_s=11.5, frame_id=345, state=DriverState.ATTENTIVE, alerts
             signals={"perclos_60s": Signal(0.12345, 3.0), "off_road_s": Signal(None)},
             calibration=0.5,
             gaze_source="gaze",
+            unknown_since_s={cause: captured_s - 2.0 for cause in causes},
+            state_since_s=captured_s - 1.5,
+            confidence=0.87654,
+            zone="road",
+            learned={"eyes": 0.5, "forward": 1.0},
+            baseline={"eyes.right": 0.81234, "forward.yaw_deg": None},
+            uncertainty={"openness": 0.05123},
+            context=VEHICLE,
+            age_s=0.0123456,
+            level=2,
         ),
         alerts=tuple(alerts),
         stage_s={"face": 0.0012345, "judge": 0.0001},
@@ -163,7 +186,21 @@ def nonsense(value):
         fatigue=Fatigue(*[value] * 6),
         distraction=Distraction(*[value] * 7),
     )
-    verdict = replace(base.assessment, captured_s=value, calibration=value, signals={"x": Signal(value)})
+    verdict = replace(
+        base.assessment,
+        captured_s=value,
+        calibration=value,
+        signals={"x": Signal(value, value)},
+        unknown_since_s={UnknownCause.DARK: value},
+        state_since_s=value,
+        confidence=value,
+        zone="\udcff",
+        learned={"eyes": value},
+        baseline={"eyes.right": value},
+        uncertainty={"gaze_deg": value},
+        context=Context(Vehicle(value, "\udcff", value, steering_deg=value, faults={"can": "\x00"})),
+        age_s=value,
+    )
     broken = alert(
         at_s=value, onset_s=value, detected_s=value, evidence={"x": value}, cause="\udcff\x00\u2028"
     )

@@ -5,11 +5,45 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dms.records import DriverState, HealthState, Phase, UnknownCause
+from dms.records import Context, DriverState, HealthState, Phase, Signal, UnknownCause, Vehicle
 from dms.sinks import payload, values
 from tests.unit.sinks import samples
 
-ORIGIN = payload.Origin("dms 1.2.3", {"eyes": "sha256:ab"})
+ORIGIN = payload.Origin("dms 1.2.3", {"face": "fp32 ab", "eyes": "fp32 cd"}, cheapest={"eyes": "cpu.int8 ef"})
+VERDICT = {
+    "valid": True,
+    "state": "attentive",
+    "t_state": 10.0,
+    "unknown_causes": [],
+    "t_unknown": {},
+    "confidence": 0.877,
+    "zone": "road",
+    "calibration": 0.5,
+    "learned": {"eyes": 0.5, "forward": 1.0},
+    "gaze_source": "gaze",
+}
+GROUNDS = {
+    "baseline": {"eyes.right": 0.812, "forward.yaw_deg": None},
+    "uncertainty": {"openness": 0.051},
+    "onsets": {"perclos_60s": 3.0},
+    "frame_age_ms": 12.35,
+    "level": 2,
+}
+VEHICLE = {
+    "speed": {"kmh": 87.3, "valid": True, "source": "can", "age_s": 0.04, "configured": True},
+    "reversing": None,
+    "gear": None,
+    "turn": "left",
+    "steering_deg": None,
+    "driver_side": "left",
+    "faults": {},
+}
+PROFILE = {
+    "profile": "euroncap_2026",
+    "profile_version": 3,
+    "profile_hash": "0123abcd",
+    "t_acknowledged": None,
+}
 EPOCH_S = 1_800_000_000.0
 
 
@@ -21,12 +55,10 @@ def test_state_is_exactly_this():
         "ts": "2027-01-15T08:00:11.500Z",
         "captured_s": 11.5,
         "seq": 7,
-        "valid": True,
-        "state": "attentive",
-        "unknown_causes": [],
-        "calibration": 0.5,
-        "gaze_source": "gaze",
-        "alerts": [{"id": "s-1", "type": "fatigue.microsleep", "severity": "urgent"}],
+        **VERDICT,
+        "kss": None,
+        "vehicle": VEHICLE,
+        "alerts": [{"id": "s-1", "type": "fatigue.microsleep", "severity": "urgent", "t_acknowledged": None}],
         "signals": {"perclos_60s": 0.123, "off_road_s": None},
         "eyes": {
             "right": {"openness": 0.9, "visibility": 0.99},
@@ -87,12 +119,71 @@ def test_event_is_exactly_this():
         "duration_s": 1.5,
         "cause": "eyes closed for 1.5 s",
         "evidence": {"closure_s": 1.5, "limit_s": 1.5, "gaze": None, "eye": "both"},
-        "gaze_source": "gaze",
-        "calibration": 0.5,
-        "profile": "euroncap_2026",
+        **PROFILE,
+        **VERDICT,
+        **GROUNDS,
+        "vehicle": VEHICLE,
+        "signals": {"perclos_60s": 0.123, "off_road_s": None},
         "software": "dms 1.2.3",
-        "engines": {"eyes": "sha256:ab"},
+        "engines": {"face": "fp32 ab", "eyes": "cpu.int8 ef"},  # at level 2 the cheaper form runs
     }
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_an_event_names_the_engines_of_the_level_it_was_judged_at(level):
+    assessment = replace(samples.judgement().assessment, level=level)
+    document = payload.event(samples.alert(), assessment, 3, None, ORIGIN)
+    assert document["engines"] == {"face": "fp32 ab", "eyes": "fp32 cd"}
+
+
+def test_a_speed_that_is_not_known_is_not_valid():
+    assessment = replace(samples.judgement().assessment, context=Context(Vehicle(), configured=True))
+    document = payload.event(samples.alert(), assessment, 3, None, ORIGIN)
+    assert document["vehicle"]["speed"] == {
+        "kmh": None, "valid": False, "source": None, "age_s": None, "configured": True
+    }  # fmt: skip
+
+
+def test_an_alert_tells_when_it_was_acknowledged():
+    judged = samples.judgement()
+    alert = samples.alert(acknowledged_s=12.0)
+    assert payload.event(alert, judged.assessment, 1, None, ORIGIN)["t_acknowledged"] == 12.0
+    assert payload.state(judged, [alert], 1, None)["alerts"][0]["t_acknowledged"] == 12.0
+
+
+def test_a_band_of_sleepiness_never_stands_without_its_confidence():
+    judged = samples.judgement()
+    band = {"kss_low": Signal(6.0), "kss_high": Signal(8.0), "kss_confidence": Signal(0.4)}
+    told = {
+        lacking: payload.state(
+            replace(judged, assessment=replace(judged.assessment, signals={**band, lacking: Signal(None)})),
+            [], 1, None,
+        )["kss"]
+        for lacking in band
+    }  # fmt: skip
+    whole = replace(judged, assessment=replace(judged.assessment, signals=band))
+    assert payload.state(whole, [], 1, None)["kss"] == {"low": 6.0, "high": 8.0, "confidence": 0.4}
+    assert set(told.values()) == {None}
+
+
+def test_a_fault_is_no_valid_verdict():
+    document = payload.state(samples.judgement(state=DriverState.FAULT), [], 1, None)
+    assert (document["valid"], document["state"]) == (False, "fault")
+
+
+def test_a_record_begins_with_what_made_it():
+    assert payload.run(ORIGIN, EPOCH_S, 11.5) == {
+        "schema": "dms.run/1",
+        "ts": "2027-01-15T08:00:11.500Z",
+        "software": "dms 1.2.3",
+        "engines": {"face": "fp32 ab", "eyes": "fp32 cd"},
+        "cheapest": {"eyes": "cpu.int8 ef"},
+    }
+
+
+def test_the_status_names_both_forms_of_an_engine():
+    engines = payload.status(True, "connected", None, ORIGIN)["engines"]
+    assert engines == {"face": "fp32 ab", "eyes": "fp32 cd; from level 2 on cpu.int8 ef"}
 
 
 def test_frame_is_exactly_this():
@@ -104,11 +195,11 @@ def test_frame_is_exactly_this():
         "frame": 345,
         "captured_s": 13.0,
         "ts": None,
-        "valid": True,
-        "state": "attentive",
-        "unknown_causes": [],
-        "calibration": 0.5,
-        "gaze_source": "gaze",
+        **VERDICT,
+        "t_state": 11.5,
+        **GROUNDS,
+        "vehicle": VEHICLE,
+        "acknowledgements": [],
         "face": [100.0, 50.0, 220.0, 200.0],
         "face_score": 0.977,
         "openness": [0.9, 0.8],
@@ -239,7 +330,7 @@ def test_a_status_says_who_it_is_of():
         "status": "offline",
         "reason": "closed",
         "software": "dms 1.2.3",
-        "engines": {"eyes": "sha256:ab"},
+        "engines": {"face": "fp32 ab", "eyes": "fp32 cd; from level 2 on cpu.int8 ef"},
     }
 
 

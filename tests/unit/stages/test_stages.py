@@ -14,7 +14,6 @@ from dms.stages.distraction import DistractionStage
 from dms.stages.eyes import EyesStage
 from dms.stages.face import FaceStage, anchor_grid, decode, iou
 from dms.stages.fatigue import FatigueStage
-from dms.stages.quality import QualityStage, measure
 from dms.stages.views import CutView
 
 FRAME = Frame(7, 1.5, np.full((360, 640), 128, np.uint8))
@@ -56,24 +55,6 @@ def detector(*faces: tuple[float, float, float, float, float]) -> ScriptedBacken
 
 def face_stage(*faces: tuple[float, float, float, float, float]) -> FaceStage:
     return FaceStage(CutView("face", detector(*faces)), TrackingConfig())
-
-
-def test_quality_tells_a_covered_lens_from_a_picture() -> None:
-    rng = np.random.default_rng(1)
-    picture = Frame(1, 0.0, rng.integers(0, 255, (360, 640), dtype=np.uint8))
-    stage = QualityStage()
-    seen = stage.run(FrameState(picture, Observation(0.0, 1))).seen.quality
-    covered = stage.run(state()).seen.quality
-    assert seen is not None
-    assert covered is not None
-    assert covered.contrast == 0
-    assert seen.contrast > 50
-
-
-def test_contrast_is_the_deviation_of_a_sparse_grid() -> None:
-    image = np.random.default_rng(2).integers(0, 255, (360, 640), dtype=np.uint8)
-    assert measure(image).contrast == pytest.approx(image[::8, ::8].std(), rel=1e-12)
-    assert measure(image[:1, :7]).contrast == pytest.approx(image[:1, :7].std(), rel=1e-12)
 
 
 def test_a_stage_fills_its_field_and_leaves_the_rest() -> None:

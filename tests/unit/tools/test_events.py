@@ -24,10 +24,7 @@ def alert(type_: str, onset_s: float, detected_s: float, ended_s: float, id_: st
 
 
 def scored(events: list[Event], alerts: list[AlertRecord], seconds: float = 60.0) -> ClipScore:
-    from dataclasses import replace
-
-    summary = SummarySink().summary({}, 1.0)
-    return compare("clip", events, replace(summary, alerts=tuple(alerts), recorded_s=seconds), PROFILE)
+    return compare("clip", events, alerts, seconds, PROFILE)
 
 
 CLOSED = Event(kind="eyes_closed", start_s=10.0, end_s=14.0)

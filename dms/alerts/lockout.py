@@ -1,0 +1,73 @@
+"""The driver who was beyond reach too often: told once, for the rest of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from dms.alerts.rules import Lockout, Profile
+from dms.alerts.stage import ROUNDING, Moment
+from dms.records import Alert, Phase, Severity
+
+LOCKOUT = "driver.lockout"
+"""Its type. Neither an acknowledgement nor the driver's return ends it."""
+
+
+class LockoutWatch:
+    """Counts the emergencies of one profile."""
+
+    def __init__(self, profile: Profile, limits: Lockout) -> None:
+        """Start with none."""
+        self._profile = (profile.name, profile.version, profile.hash)
+        self._limits = limits
+        self._ids: list[str] = []
+        self._emergency_s = 0.0
+        self.alert: Alert | None = None
+        """The alert, once raised; None before, and after the run."""
+
+    def update(self, moment: Moment, active: Iterable[Alert], new_id: str) -> Alert | None:
+        """Take the alerts now up; return the lockout if it begins."""
+        if self.alert is not None:
+            return None
+        urgent = [a.id for a in active if a.severity is Severity.EMERGENCY and a.profile == self._profile[0]]
+        if not urgent:
+            return None
+        new = [one for one in urgent if one not in self._ids]
+        self._ids += new
+        self._emergency_s += 0.0 if len(new) == len(urgent) else moment.elapsed_s
+        limits = self._limits
+        if len(self._ids) >= limits.emergencies or self._emergency_s >= limits.emergency_s - ROUNDING:
+            self.alert = self._start(moment.assessment.captured_s, new_id)
+        return self.alert
+
+    def close(self, captured_s: float) -> Alert | None:
+        """End it, if it is up, because the run is over."""
+        alert, self.alert = self.alert, None
+        if alert is None:
+            return None
+        evidence = {**alert.evidence, "ended_by": "closed"}
+        return replace(
+            alert, phase=Phase.END, captured_s=captured_s, cause="The run ended.", evidence=evidence
+        )
+
+    def _start(self, now_s: float, new_id: str) -> Alert:
+        name, version, digest = self._profile
+        return Alert(
+            id=new_id,
+            type=LOCKOUT,
+            phase=Phase.START,
+            severity=Severity.WARNING,
+            onset_s=now_s,
+            detected_s=now_s,
+            captured_s=now_s,
+            cause=f"{len(self._ids)} emergencies, {self._emergency_s:.0f} s in all: locked out for this run.",
+            evidence={
+                "emergencies": float(len(self._ids)),
+                "emergencies.at_least": float(self._limits.emergencies),
+                "emergency_s": self._emergency_s,
+                "emergency_s.at_least": self._limits.emergency_s,
+            },
+            profile=name,
+            profile_version=version,
+            profile_hash=digest,
+        )

@@ -1,0 +1,151 @@
+"""A cabin of one's own, from where a driver's gaze pointed while he looked at each zone in turn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median
+
+from dms.config.cabin import ROAD, Cabin, Zone
+from dms.errors import InputError
+
+LEAST_SAMPLES = 10
+"""Fewer tell neither where a zone is nor how far the gaze spreads on it."""
+APART = 3.0
+"""Two zones are told apart where they lie this many standard deviations of the gaze apart [E]."""
+LEAST_SPREAD_DEG = 2.0
+"""No gaze is steadier than this for long: the eyes wander over what they look at [E]."""
+HALF_DEG = (14.0, 11.0)
+"""Half width and height of a zone with nothing near it [E]: about twice the error of an in-car gaze."""
+MAD_TO_SIGMA = 1.4826
+"""A normal distribution's standard deviation over its median absolute deviation."""
+
+Sample = tuple[float, float]
+"""Yaw and pitch of a gaze as seen in the image, degrees."""
+Box = tuple[list[float], list[float]]
+"""From and to, in yaw and in pitch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Where the gaze pointed while the driver looked at one zone: medians and one-sigma spreads, degrees."""
+
+    yaw_deg: float
+    pitch_deg: float
+    yaw_spread_deg: float
+    pitch_spread_deg: float
+    samples: int
+
+    def apart_from(self, other: Look) -> float:
+        """How far away another look is, in standard deviations of the gaze."""
+        return math.hypot(
+            (self.yaw_deg - other.yaw_deg) / math.hypot(self.yaw_spread_deg, other.yaw_spread_deg),
+            (self.pitch_deg - other.pitch_deg) / math.hypot(self.pitch_spread_deg, other.pitch_spread_deg),
+        )
+
+
+def measured(zone: str, samples: Sequence[Sample]) -> Look:
+    """Where one zone is seen; medians, so that blinks and a late look do not count.
+
+    Raises:
+        InputError: there are too few samples.
+    """
+    if len(samples) < LEAST_SAMPLES:
+        raise InputError(
+            f"zone {zone}: the gaze was read on {len(samples)} frames only, {LEAST_SAMPLES} are needed: look "
+            "at it longer, with the eyes towards the camera's side, or leave it out"
+        )
+    yaw_deg, yaw_spread_deg = _middle([yaw for yaw, _ in samples])
+    pitch_deg, pitch_spread_deg = _middle([pitch for _, pitch in samples])
+    return Look(yaw_deg, pitch_deg, yaw_spread_deg, pitch_spread_deg, len(samples))
+
+
+def cabin_of(name: str, wheel_side: str, looks: Mapping[str, Look]) -> Cabin:
+    """The cabin whose zones lie where the driver looked; `road` among them is straight ahead.
+
+    Raises:
+        InputError: the road is missing, or two zones are too close to tell apart; says which.
+    """
+    if ROAD not in looks:
+        raise InputError("the road was not looked at: it is what all other directions are measured from")
+    _require_apart(looks)
+    road = looks[ROAD]
+    # image and driver face each other: the image's right is his left
+    centres = {
+        zone: (road.yaw_deg - look.yaw_deg, look.pitch_deg - road.pitch_deg) for zone, look in looks.items()
+    }
+    boxes = _boxes(centres)
+    zones = {
+        zone: Zone(
+            yaw_deg=(_rounded(boxes[zone][0][0]), _rounded(boxes[zone][0][1])),
+            pitch_deg=(_rounded(boxes[zone][1][0]), _rounded(boxes[zone][1][1])),
+            source=_source(centres[zone], look),
+        )
+        for zone, look in looks.items()
+        if zone != ROAD
+    }
+    return Cabin(
+        name=name,
+        description="Calibrated in place: dms calibrate cabin",
+        wheel_side="left" if wheel_side == "left" else "right",
+        zones=zones,
+    )
+
+
+def _middle(values: Sequence[float]) -> tuple[float, float]:
+    middle = median(values)
+    spread = MAD_TO_SIGMA * median(abs(value - middle) for value in values)
+    return middle, max(LEAST_SPREAD_DEG, spread)
+
+
+def _require_apart(looks: Mapping[str, Look]) -> None:
+    close = [
+        f"{one} and {other} ({looks[one].apart_from(looks[other]):.1f} standard deviations)"
+        for one, other in combinations(looks, 2)
+        if looks[one].apart_from(looks[other]) < APART
+    ]
+    if close:
+        raise InputError(
+            f"too close to be told apart by the gaze: {'; '.join(close)}; at least {APART:g} are needed. "
+            "Leave one of each two out, or look at them again with the head turned as in driving"
+        )
+
+
+def _boxes(centres: Mapping[str, Sample]) -> dict[str, Box]:
+    """A box around each centre, cut midway to those it would overlap with."""
+    half_yaw_deg, half_pitch_deg = HALF_DEG
+    boxes: dict[str, Box] = {
+        zone: ([yaw - half_yaw_deg, yaw + half_yaw_deg], [pitch - half_pitch_deg, pitch + half_pitch_deg])
+        for zone, (yaw, pitch) in centres.items()
+    }
+    for one, other in combinations(centres, 2):
+        axis = _farther_axis(centres[one], centres[other])
+        low, high = sorted((one, other), key=lambda zone: centres[zone][axis])
+        middle = (centres[low][axis] + centres[high][axis]) / 2
+        if _overlap(boxes[low], boxes[high]):
+            boxes[low][axis][1] = min(boxes[low][axis][1], middle)
+            boxes[high][axis][0] = max(boxes[high][axis][0], middle)
+    return boxes
+
+
+def _farther_axis(one: Sample, other: Sample) -> int:
+    """The axis on which two centres lie farther apart, against the size of a box."""
+    yaw, pitch = (abs(one[axis] - other[axis]) / HALF_DEG[axis] for axis in (0, 1))
+    return 0 if yaw >= pitch else 1
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return all(one[axis][0] < other[axis][1] and other[axis][0] < one[axis][1] for axis in (0, 1))
+
+
+def _rounded(angle_deg: float) -> float:
+    return round(angle_deg, 1)
+
+
+def _source(centre: Sample, look: Look) -> str:
+    return (
+        f"measured: {centre[0]:+.1f}, {centre[1]:+.1f}, spread {look.yaw_spread_deg:.1f} x "
+        f"{look.pitch_spread_deg:.1f} deg over {look.samples} frames"
+    )

@@ -1,0 +1,144 @@
+"""`dms profiles`: what rules there are, which are in force, and whether a file of one's own is in order."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dms.cli.options import to_json
+from dms.terminal import teller
+
+if TYPE_CHECKING:
+    from dms.alerts.profiles import PlacedProfile
+    from dms.alerts.rules import Limit, Rule
+
+EPILOG = """\b
+Examples:
+  dms profiles list
+  dms profiles show euroncap_2026        every rule, with its source and where it stands
+  dms profiles check my_fleet.yaml       exit code 2 if a rule is wrong
+
+\b
+How to write one: docs/profiles.md
+"""
+json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+
+
+@click.group(epilog=EPILOG)
+def profiles() -> None:
+    """Show and check the rules that raise alerts."""
+
+
+@profiles.command("list")
+@json_option
+def list_profiles(as_json: bool) -> None:
+    """All shipped profiles, a line each."""
+    from dms.alerts.profiles import load_placed, shipped_profiles
+
+    tell = teller(sys.stdout)
+    placed = [load_placed(name) for name in shipped_profiles()]
+    if as_json:
+        tell(to_json([_head(one) for one in placed]))
+        return
+    for one in placed:
+        profile = one.profile
+        rules = f"{len(one.rules)} rules"
+        tell(f"{profile.name:15} {profile.version:3}  {profile.hash}  {rules:>9}  {profile.description}")
+
+
+@profiles.command()
+@click.argument("name")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """The rules in force of a profile: a shipped one's NAME, or a file."""
+    from dms.alerts.profiles import load_placed
+
+    tell, placed = teller(sys.stdout), load_placed(name)
+    if as_json:
+        tell(to_json({**_head(placed), "rules": [_rule(one.rule, one.place) for one in placed.rules]}))
+        return
+    profile = placed.profile
+    tell(f"{profile.name}, version {profile.version}, hash {profile.hash}: {profile.description}")
+    if profile.lockout:
+        lockout = profile.lockout
+        tell(f"locked out after {lockout.emergencies} emergencies or {lockout.emergency_s:g} s of them")
+        tell(f"  source: {lockout.source}")
+    for one in placed.rules:
+        _tell_rule(tell, one.rule, one.place)
+
+
+@profiles.command()
+@click.argument("file")
+@json_option
+def check(file: str, as_json: bool) -> None:
+    """Whether the profile in FILE is in order; if not, every fault with its line."""
+    from dms.alerts.profiles import load_placed
+
+    placed = load_placed(file)
+    told = f"{file} is in order: {placed.profile.name}, {len(placed.rules)} rules, hash {placed.profile.hash}"
+    teller(sys.stdout)(to_json(_head(placed)) if as_json else told)
+
+
+def _head(placed: PlacedProfile) -> dict[str, Any]:
+    profile = placed.profile
+    lockout = profile.lockout.model_dump(mode="json") if profile.lockout else None
+    return {
+        "name": profile.name,
+        "version": profile.version,
+        "hash": profile.hash,
+        "description": profile.description,
+        "file": placed.place,
+        "rule_count": len(placed.rules),
+        "lockout": lockout,
+    }
+
+
+def _rule(rule: Rule, place: str) -> dict[str, Any]:
+    return {"place": place, **rule.model_dump(mode="json", exclude_defaults=True)}
+
+
+def _tell_rule(tell: Callable[[str], None], rule: Rule, place: str) -> None:
+    limits = " and ".join(_limit(name, limit) for name, limit in rule.when.items())
+    tell(f"\n{rule.severity.value:9} {rule.type}  (chain {rule.chain})")
+    tell(f"  when:   {limits}")
+    for line in _conditions(rule):
+        tell(f"  {line}")
+    tell(f"  source: {rule.source}")
+    tell(f"  at:     {place}")
+
+
+def _limit(name: str, limit: Limit) -> str:
+    if limit.at_most is not None:
+        return f"{name} <= {limit.at_most:g}"
+    if limit.unheeded_s is not None:
+        return f"{name} grown by {limit.unheeded_s:g} s since the alert"
+    by_head = "" if limit.by_head is None else f" ({limit.by_head:g} by the head)"
+    clamp = "" if limit.clamp is None else f" (may be {limit.clamp[0]:g} to {limit.clamp[1]:g})"
+    return f"{name} >= {limit.at_least:g}{by_head}{clamp}"
+
+
+def _conditions(rule: Rule) -> list[str]:
+    """What else the rule says, a line each."""
+    told = []
+    if rule.speed is not None:
+        told.append(f"speed:  from {rule.speed.from_kmh:g} km/h, down to {rule.speed.down_to_kmh:g}")
+    if rule.pauses_in_reverse:
+        told.append("pauses while the vehicle reverses")
+    if rule.only_escalates:
+        told.append("only takes up an alert that a milder stage has raised")
+    if rule.clear_after_s:
+        told.append(f"clears: after {rule.clear_after_s:g} s")
+    if rule.until_acknowledged:
+        told.append("stays until it is acknowledged")
+    elif rule.latch_s:
+        told.append(f"stays for {rule.latch_s:g} s at least, or until it is acknowledged")
+    if rule.repeat_s:
+        told.append(f"told again every {rule.repeat_s:g} s until it is acknowledged")
+    if rule.suppress_s:
+        told.append(f"acknowledged, it is not raised again for {rule.suppress_s:g} s")
+    if rule.max_per_min:
+        told.append(f"at most {rule.max_per_min} new alerts a minute")
+    return told

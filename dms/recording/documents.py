@@ -1,0 +1,189 @@
+"""Reading what was told, from bundles and from JSON lines, as the same documents.
+
+Whoever explains an alert works on `dms.frame/1` documents and those told between them, wherever from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dms.errors import InputError
+from dms.recording.bundle import Bundle, Moment, is_bundle, open_bundle
+from dms.recording.shelf import bundle_of, shelved
+from dms.records import Judgement
+from dms.sinks import payload
+
+Document = dict[str, Any]
+
+BEFORE_S, AFTER_S = 15.0, 5.0
+"""So much around an alert is looked at where a record holds more."""
+
+
+@dataclass(slots=True)
+class Excerpt:
+    """One alert in a record: what made the record, the phases of the alert, and what was told around it."""
+
+    run: Document
+    phases: list[Document] = field(default_factory=list)
+    frames: list[Document] = field(default_factory=list)
+    told: list[Document] = field(default_factory=list)
+    """Changes of health and level."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One alert as a list shows it. `duration_s` is None where its end is not in the record."""
+
+    id: str
+    type: str
+    severity: str
+    onset_s: float
+    duration_s: float | None
+    cause: str
+    path: Path
+
+
+def excerpt(origin: Path, alert_id: str) -> Excerpt:
+    """The alert of this id in a folder of bundles, a bundle or a file of JSON lines.
+
+    Raises:
+        InputError: there is no such alert, or what should hold it cannot be read.
+    """
+    path = bundle_of(origin, alert_id) if origin.is_dir() else origin
+    found = _cut(documents(path), alert_id) if path is not None else None
+    if found is None:
+        raise InputError(f"no alert {alert_id} in {origin}; `dms explain --from {origin}` lists those it has")
+    return found
+
+
+def alerts_in(origin: Path) -> list[Listed]:
+    """All alerts of a folder of bundles, a bundle or a file of JSON lines, each once, in their order.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    paths = [item.path for item in reversed(shelved(origin))] if origin.is_dir() else [origin]
+    found: dict[str, Listed] = {}
+    for path in paths:
+        for document in documents(path):
+            for alert in document.get("alerts", ()):
+                before = found.get(alert["id"])
+                found[alert["id"]] = _listed(alert, path, before)
+    return list(found.values())
+
+
+def documents(path: Path) -> Iterator[Document]:
+    """All documents of a bundle or a file of JSON lines, in order.
+
+    Raises:
+        InputError: it cannot be read; it names the line.
+    """
+    if is_bundle(path):
+        with open_bundle(path) as bundle:
+            yield from bundle_documents(bundle)
+    else:
+        yield from _json_lines(path)
+
+
+def bundle_documents(bundle: Bundle) -> Iterator[Document]:
+    """A bundle as the documents a file of JSON lines would hold."""
+    run = {"schema": "dms.run/1", "ts": None}
+    yield {**run, **{name: bundle.manifest.get(name) for name in ("software", "engines", "cheapest")}}
+    verdict = None
+    for line in bundle.lines():
+        content = line.content
+        if isinstance(content, Moment):
+            verdict = content.assessment or verdict
+            if verdict is not None:
+                yield payload.frame(Judgement(content.observation, verdict, content.alerts, {}), None)
+        else:
+            yield dict(content)
+
+
+def _json_lines(path: Path) -> Iterator[Document]:
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                if not raw.endswith(b"\n"):
+                    return  # the last line of a record that is still being written
+                yield _document(raw, f"{path} line {number}")
+    except OSError as e:
+        raise InputError(f"{path} cannot be read: {e.strerror}") from e
+
+
+def _document(raw: bytes, where: str) -> Document:
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError) as e:
+        raise InputError(f"{where}: neither a bundle nor JSON lines of dms: {e!s:.100}") from e
+    if not isinstance(document, dict) or "schema" not in document:
+        raise InputError(f"{where}: no document of dms: it names no schema")
+    if document["schema"] == "dms.frame/1" and not _is_frame(document):
+        raise InputError(f"{where}: this dms.frame/1 lacks what it must have; was it edited?")
+    return document
+
+
+def _is_frame(document: Document) -> bool:
+    alerts, time_s = document.get("alerts"), document.get("captured_s")
+    return (
+        isinstance(time_s, int | float)
+        and isinstance(document.get("signals"), dict)
+        and isinstance(alerts, list)
+        and all(isinstance(alert, dict) and alert.keys() >= _ALERT_KEYS for alert in alerts)
+    )
+
+
+_ALERT_KEYS = {"id", "type", "phase", "severity", "t_onset", "t_detect", "duration_s", "cause", "evidence"}
+
+
+def _cut(told: Iterable[Document], alert_id: str) -> Excerpt | None:
+    """The time around one alert, in one pass: a record may hold days."""
+    found = Excerpt(run={})
+    recent: deque[Document] = deque()
+    end_s: float | None = None
+    for document in told:
+        schema = document["schema"]
+        if schema == "dms.run/1":
+            if found.phases:
+                break
+            found.run = document
+            recent.clear()
+        elif schema in ("dms.health/1", "dms.control/1"):
+            recent.append(document)
+        elif schema == "dms.frame/1":
+            recent.append(document)
+            now_s = document["captured_s"]
+            phases = [alert for alert in document["alerts"] if alert["id"] == alert_id]
+            found.phases += phases
+            if any(phase["phase"] == "end" for phase in phases):
+                end_s = now_s
+            if end_s is not None and not 0 <= now_s - end_s < AFTER_S:
+                break
+            if not found.phases:
+                _forget(recent, now_s)
+    found.frames = [item for item in recent if item["schema"] == "dms.frame/1"]
+    found.told = [item for item in recent if item["schema"] != "dms.frame/1"]
+    return found if found.phases else None
+
+
+def _forget(recent: deque[Document], now_s: float) -> None:
+    while recent and not 0 <= now_s - recent[0]["captured_s"] <= BEFORE_S:
+        recent.popleft()
+
+
+def _listed(alert: Document, path: Path, before: Listed | None) -> Listed:
+    ended = alert["phase"] == "end"
+    return Listed(
+        id=alert["id"],
+        type=alert["type"],
+        severity=alert["severity"],
+        onset_s=alert["t_onset"],
+        duration_s=alert["duration_s"] if ended else None,
+        cause=before.cause if before and ended else alert["cause"],
+        path=before.path if before else path,
+    )

@@ -1,0 +1,110 @@
+"""Keeping names of persons, machines, folders and networks out of what is handed on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dms.config import Config
+from dms.recording.bundle import Moment, Told
+from dms.records import Observation
+
+PUBLIC = ("assess", "alerts", "cabin", "tracking", "schedule", "control", "engines")
+"""Sections of the configuration that tell how was judged; the others tell where and for whom."""
+
+_LOCATION = re.compile(r"(?:\w+://|(?<![\w.])~?/|\b[A-Za-z]:\\)[^\s,;'\"()]+")
+_LEFT_OUT = "…"
+_LEAST_LENGTH = 3
+
+
+class Redactor:
+    """Replaces paths, addresses and the given words in texts for persons.
+
+    Only such texts are touched: what a stage, a source or a sink said of its fault.
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        """Take words to leave out, as host, user and vehicle names are."""
+        known = sorted({word for word in words if len(word) >= _LEAST_LENGTH}, key=len, reverse=True)
+        self._words = re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in known) or r"(?!)")
+
+    def text(self, text: str) -> str:
+        """A text without them."""
+        return self._words.sub(_LEFT_OUT, _LOCATION.sub(_LEFT_OUT, text))
+
+    def line(self, content: Moment | Told) -> Moment | Told:
+        """What a line tells, with no place named in its faults."""
+        return self._moment(content) if isinstance(content, Moment) else self._told(content)
+
+    def _moment(self, moment: Moment) -> Moment:
+        seen, verdict = moment.observation, moment.assessment
+        if not seen.faults and not seen.context.vehicle.faults:
+            return moment
+        hidden = self._observation(seen)
+        if verdict is not None:
+            verdict = replace(verdict, context=hidden.context)
+        return replace(moment, observation=hidden, assessment=verdict)
+
+    def _told(self, told: Told) -> Told:
+        hidden = dict(told)
+        if isinstance(told.get("detail"), str):
+            hidden["detail"] = self.text(told["detail"])
+        if isinstance(told.get("causes"), list):
+            hidden["causes"] = [{**cause, "detail": self.text(cause["detail"])} for cause in told["causes"]]
+        return hidden
+
+    def checkpoint(self, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+        """A checkpoint in which neither the faults that a record keeps nor a section name a place."""
+        things = list(checkpoint["things"])
+        for thing in checkpoint["things"]:
+            if thing[0] == "object" and thing[1].rpartition(".")[2] in ("Vehicle", "Observation"):
+                index = thing[2]["faults"]["@"]
+                things[index] = ["dict", [[name, self.text(why)] for name, why in things[index][1]]]
+        constants = [self._constant(thing) for thing in checkpoint["constants"]]
+        return {**checkpoint, "things": things, "constants": constants}
+
+    def config(self, config: Config) -> dict[str, Any]:
+        """The sections that tell how was judged, without paths."""
+        dumped = config.model_dump(mode="json", include=set(PUBLIC))
+        return {name: self._value(section) for name, section in dumped.items()}
+
+    def _constant(self, thing: list[Any]) -> list[Any]:
+        """A section without paths; its other texts stay as they are, because alerts may quote them."""
+        if thing[0] != "object":
+            return thing
+        values = {
+            name: _LEFT_OUT if isinstance(value, str) and _LOCATION.match(value) else value
+            for name, value in thing[2].items()
+        }
+        return [*thing[:2], values]
+
+    def _observation(self, seen: Observation) -> Observation:
+        vehicle = replace(seen.context.vehicle, faults=self._texts(seen.context.vehicle.faults))
+        return replace(seen, faults=self._texts(seen.faults), context=replace(seen.context, vehicle=vehicle))
+
+    def _texts(self, texts: Mapping[str, str]) -> dict[str, str]:
+        return {name: self.text(text) for name, text in texts.items()}
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {name: self._value(item) for name, item in value.items()}
+        return [self._value(item) for item in value] if isinstance(value, list) else value
+
+
+def words_of(config: Config) -> Iterator[str]:
+    """Every text of the sections that tell where and for whom."""
+    for name, section in config.model_dump(mode="json").items():
+        if name not in PUBLIC:
+            yield from _texts_in(section)
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(item)

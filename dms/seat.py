@@ -1,0 +1,191 @@
+"""What one drive learned of a driver, kept for the next in the same seat: by his consent, without identity.
+
+A file holds open levels of eyes and the day it was written; nothing in it tells who the driver is, and
+another driver is not judged by it (`assess.baseline` asks for confirmation first). Without consent nothing
+is read and nothing is written. `dms seat forget` deletes it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from threading import Thread
+from typing import Any, Protocol
+
+from dms.config.seat import SeatConfig
+from dms.errors import InputError
+from dms.files import make_folder, write_atomically
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+KEPT_DAYS = 180
+"""Older figures are let go: seats, cameras and eyes change, and what is not needed is not kept."""
+WRITE_EVERY_S = 300.0
+"""A power cut costs no more than the last five minutes."""
+
+
+class Learner(Protocol):
+    """What learns a driver: the assessor."""
+
+    def start_from(self, figures: Mapping[str, float]) -> None:
+        """Take the figures of an earlier drive."""
+
+    def baseline_figures(self) -> Mapping[str, float]:
+        """The figures learned so far."""
+
+
+class Seat:
+    """The file of one seat."""
+
+    def __init__(self, config: SeatConfig, environment: Mapping[str, str] = os.environ) -> None:
+        """Take where it is kept; nothing is read yet."""
+        folder = Path(config.folder).expanduser() if config.folder else _state_folder(environment)
+        self.path = folder / f"seat-{config.name}.json"
+
+    def read(self) -> dict[str, float]:
+        """The kept figures, none without a file. A file that is no good is set aside, and that is told."""
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return {}
+        except (OSError, UnicodeDecodeError) as e:
+            self._set_aside(str(e))
+            return {}
+        try:
+            return _figures(json.loads(text))
+        except (ValueError, RecursionError) as e:
+            self._set_aside(str(e))
+            return {}
+
+    def write(self, figures: Mapping[str, float]) -> None:
+        """Write figures whole or not at all.
+
+        Raises:
+            InputError: the folder cannot be made, or not be written into.
+        """
+        make_folder(self.path.parent)
+        stored = {"version": VERSION, "date": date.today().isoformat(), "figures": dict(figures)}
+        write_atomically(self.path, json.dumps(stored, indent=2) + "\n")
+
+    def forget(self) -> bool:
+        """Delete what is kept, also what was set aside; tells whether there was anything.
+
+        Raises:
+            InputError: it cannot be deleted.
+        """
+        found = [path for path in (self.path, self._aside) if path.exists()]
+        for path in found:
+            try:
+                path.unlink()
+            except OSError as e:
+                raise InputError(f"cannot delete {path}: {e.strerror}; delete it by hand") from e
+        return bool(found)
+
+    @property
+    def _aside(self) -> Path:
+        return self.path.with_suffix(".bad")
+
+    def _set_aside(self, why: str) -> None:
+        try:
+            self.path.replace(self._aside)
+        except OSError as e:
+            log.warning(
+                "cannot use %s (%s) nor set it aside (%s); the driver is learned anew", self.path, why, e
+            )
+            return
+        log.warning("cannot use %s (%s): set aside as %s; learning anew", self.path, why, self._aside.name)
+
+
+class Keeper:
+    """Writes what is learned, every few minutes and at the end, from a thread: a slow disk stops no frame."""
+
+    def __init__(self, seat: Seat, learner: Learner) -> None:
+        self._seat = seat
+        self._learner = learner
+        self._written: Mapping[str, float] = {}
+        self._due_s: float | None = None
+        self._writing: Thread | None = None
+        self._failed = False
+
+    def tick(self, now_s: float) -> None:
+        """Take the present time, from the thread that judges; returns at once."""
+        if self._due_s is None:
+            self._due_s = now_s + WRITE_EVERY_S
+        if now_s < self._due_s or (self._writing is not None and self._writing.is_alive()):
+            return
+        self._due_s = now_s + WRITE_EVERY_S
+        self._writing = Thread(
+            target=self._write, args=(dict(self._learner.baseline_figures()),), name="seat"
+        )
+        self._writing.start()
+
+    def close(self) -> None:
+        """Write what was learned last."""
+        if self._writing is not None:
+            self._writing.join()
+        self._write(dict(self._learner.baseline_figures()))
+
+    def _write(self, figures: Mapping[str, float]) -> None:
+        if not figures or figures == self._written:
+            return
+        try:
+            self._seat.write(figures)
+        except InputError as e:
+            if not self._failed:
+                log.warning("the driver's baseline is not kept: %s", e)
+            self._failed = True
+            return
+        self._written, self._failed = figures, False
+
+
+@contextmanager
+def open_seat(config: SeatConfig, learner: Learner) -> Iterator[Callable[[float], None]]:
+    """Let `learner` start from what is kept, and keep what it learns; yields what is to be told the time.
+
+    Without consent nothing is read or written.
+    """
+    if not config.consent:
+        yield _do_nothing
+        return
+    seat = Seat(config)
+    learner.start_from(seat.read())
+    keeper = Keeper(seat, learner)
+    try:
+        yield keeper.tick
+    finally:
+        keeper.close()
+
+
+def _do_nothing(_now_s: float) -> None:
+    """Nobody agreed to anything."""
+
+
+def _state_folder(environment: Mapping[str, str]) -> Path:
+    """The service's folder by systemd, else the user's own."""
+    service = environment.get("STATE_DIRECTORY")
+    if service:
+        return Path(service.split(":")[0])
+    base = environment.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "dms"
+
+
+def _figures(stored: Any) -> dict[str, float]:
+    """The figures of a file's content; ValueError where it is not what was written."""
+    if not isinstance(stored, dict) or stored.get("version") != VERSION:
+        raise ValueError(f"not of version {VERSION}")
+    if (date.today() - date.fromisoformat(str(stored.get("date")))).days > KEPT_DAYS:
+        raise ValueError(f"older than {KEPT_DAYS} days")
+    figures = stored.get("figures")
+    if not isinstance(figures, dict) or not all(map(_is_level, figures.values())):
+        raise ValueError("its figures are no levels between 0 and 1")
+    return {str(name): float(value) for name, value in figures.items()}
+
+
+def _is_level(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0.0 < value <= 1.0

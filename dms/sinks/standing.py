@@ -1,0 +1,110 @@
+"""What is due to be sounded: of the alerts that stand, the gravest that nobody has acknowledged."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from dms.records import Alert, Health, HealthState, Judgement, Message, Phase, Severity
+from dms.sinks.patterns import PATTERNS, SENSING, Pattern, pattern_of
+
+_SEVERITIES = list(Severity)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One pattern due. `key` is the alert's id; `due_s` is when it was asked for, monotonic."""
+
+    key: str
+    pattern: Pattern
+    severity: Severity
+    due_s: float
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Severity first, then the class."""
+        return _SEVERITIES.index(self.severity), PATTERNS.index(self.pattern)
+
+
+class Standing:
+    """Follows the messages; asked from other threads what is due now.
+
+    An acknowledged alert is silent until it escalates beyond what was acknowledged. A pattern that does not
+    repeat is due until it was played through. Bad health is told once a run for each of its states.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._calls: dict[str, Call] = {}
+        self._acknowledged: dict[str, tuple[float, Severity]] = {}
+        self._done: set[str] = set()
+
+    def take(self, message: Message) -> bool:
+        """Note what a message begins, ends or acknowledges; tells whether another call is due now."""
+        if isinstance(message, Judgement) and message.alerts:
+            return self._changes(lambda: self._note_all(message.alerts))
+        if isinstance(message, Health) and message.state is not HealthState.OK:
+            key, state = f"health {message.state.value}", message.state
+            severity = Severity.CAUTION if state is HealthState.DEGRADED else Severity.WARNING
+            return self._changes(lambda: self._ask(key, SENSING, severity))
+        return False
+
+    def call(self) -> Call | None:
+        """The gravest call due, None in silence; of equals the one that came first, so that none cuts in."""
+        with self._lock:
+            return self._gravest()
+
+    def played(self, call: Call) -> None:
+        """A pattern that does not repeat was played through."""
+        with self._lock:
+            if self._calls.get(call.key) == call:
+                del self._calls[call.key]
+                self._done.add(call.key)
+
+    def clear(self) -> None:
+        """Nothing is due any more."""
+        with self._lock:
+            self._calls.clear()
+
+    def _changes(self, change: Callable[[], object]) -> bool:
+        with self._lock:
+            before = self._gravest()
+            change()
+            return self._gravest() != before
+
+    def _gravest(self) -> Call | None:
+        return max(self._calls.values(), key=lambda call: call.rank, default=None)
+
+    def _note_all(self, alerts: Iterable[Alert]) -> None:
+        for alert in alerts:
+            self._note(alert)
+
+    def _note(self, alert: Alert) -> None:
+        if alert.phase is Phase.END:
+            self._calls.pop(alert.id, None)
+            self._acknowledged.pop(alert.id, None)
+            self._done.discard(alert.id)
+            return
+        if self._is_heeded(alert):
+            self._calls.pop(alert.id, None)
+        else:
+            self._ask(alert.id, pattern_of(alert.type, alert.severity), alert.severity)
+
+    def _is_heeded(self, alert: Alert) -> bool:
+        """Whether the driver has taken note of the alert at this severity, or a graver one."""
+        if alert.acknowledged_s is None:
+            return False
+        noted = self._acknowledged.get(alert.id)
+        if noted is None or noted[0] != alert.acknowledged_s:
+            noted = self._acknowledged[alert.id] = alert.acknowledged_s, alert.severity
+        return _SEVERITIES.index(alert.severity) <= _SEVERITIES.index(noted[1])
+
+    def _ask(self, key: str, pattern: Pattern, severity: Severity) -> None:
+        before = self._calls.get(key)
+        if before is not None and before.pattern is pattern and before.severity is severity:
+            return
+        if pattern.repeats or key not in self._done:
+            self._calls[key] = Call(key, pattern, severity, self._clock())

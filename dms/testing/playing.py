@@ -1,0 +1,43 @@
+"""A story judged from its first observation to its last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dms.alerts import AlertManager, Profile
+from dms.assess import Assessor
+from dms.config.assess import AssessConfig
+from dms.records import Alert, Assessment
+from dms.testing.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What was made of a story: one assessment an observation, and every phase of every alert."""
+
+    assessments: tuple[Assessment, ...]
+    alerts: tuple[Alert, ...]
+
+
+def watch(story: Timeline, config: AssessConfig, *profiles: Profile) -> Played:
+    """Judge a whole story; alerts still up at its end are ended by it."""
+    assessor, manager = Assessor(config), AlertManager(profiles, "story")
+    assessments: list[Assessment] = []
+    alerts: list[Alert] = []
+    for observation in story.observations():
+        assessment = assessor.update(observation)
+        assessments.append(assessment)
+        alerts += manager.update(assessment)
+    last_s = assessments[-1].captured_s if assessments else story.end_s
+    return Played(tuple(assessments), (*alerts, *manager.close(max(last_s, story.end_s))))
+
+
+def play(story: Timeline, config: AssessConfig, *profiles: Profile) -> list[Alert]:
+    """Judge a whole story; return every phase of every alert, those ended by the story's end included."""
+    return list(watch(story, config, *profiles).alerts)
+
+
+def judge(story: Timeline, config: AssessConfig) -> list[Assessment]:
+    """Judge a whole story, one assessment a frame."""
+    assessor = Assessor(config)
+    return [assessor.update(observation) for observation in story.observations()]

@@ -1,0 +1,1 @@
+"""`dms score`: alerts that were told against what truly happened, by class, with intervals."""

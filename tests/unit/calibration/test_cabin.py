@@ -1,0 +1,161 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from dms.calibration.cabin import Look, cabin_of, measured
+from dms.calibration.cabin_looks import by_zone, read_times, recorded
+from dms.cli.calibrate import calibrate
+from dms.config.cabin_file import read_cabin
+from dms.errors import InputError
+from dms.resources import configs_folder
+
+CABINS = configs_folder() / "cabins"
+SEEN = {
+    "road": (30.0, -8.0),
+    "driver_mirror": (69.0, -20.0),
+    "inner_mirror": (1.0, 8.0),
+    "cluster": (26.0, -33.0),
+    "centre_display": (-3.0, -28.0),
+}
+"""By a camera on the passenger's side of a car with its wheel on the left, as seen in the image."""
+DRIVE = """
+size: [640, 360]
+fps: 10
+duration_s: 12
+seed: 3
+noise: 1.0
+blinks: false
+events:
+  - {at: 3.0, for: 2.8, do: look, yaw_deg: 24, pitch_deg: -5}
+  - {at: 3.0, for: 2.8, do: gaze, yaw_deg: 15, pitch_deg: -7}
+  - {at: 6.0, for: 2.8, do: look, yaw_deg: -2, pitch_deg: -12}
+  - {at: 6.0, for: 2.8, do: gaze, yaw_deg: -2, pitch_deg: -12}
+  - {at: 9.0, for: 2.8, do: look, yaw_deg: -20, pitch_deg: 8}
+  - {at: 9.0, for: 2.8, do: gaze, yaw_deg: -9, pitch_deg: 8}
+"""
+TIMES = "road: [0.5, 2.5]\ndriver_mirror: [3.7, 5.3]\ncluster: [6.7, 8.3]\ninner_mirror: [9.7, 11.3]\n"
+TRUTH = {"driver_mirror": (-39, -12), "cluster": (4, -24), "inner_mirror": (29, 16)}
+
+
+def looks(**changes):
+    seen = {**SEEN, **changes}
+    return {zone: Look(yaw, pitch, 2.0, 2.0, 60) for zone, (yaw, pitch) in seen.items()}
+
+
+def test_zones_lie_where_they_were_seen_from_the_road():
+    made = cabin_of("mine", "left", looks())
+    assert set(made.zones) == set(SEEN) - {"road"}
+    assert made.zones["driver_mirror"].holds(-39, -12)
+    assert made.zones["inner_mirror"].holds(29, 16)
+    assert made.zones["cluster"].holds(4, -25)
+    assert made.zones["centre_display"].holds(33, -20)
+
+
+def test_zones_with_little_room_between_them_are_parted_midway():
+    made = cabin_of("mine", "left", looks(passenger_mirror=(-16.0, -14.0)))
+    assert made.zones["passenger_mirror"].holds(46, -6)
+    assert not made.zones["passenger_mirror"].overlaps(made.zones["centre_display"])
+
+
+@pytest.mark.parametrize(
+    ("zone", "seen", "pair"),
+    [("glovebox", (-6.0, -30.0), "centre_display and glovebox"), ("lap", (31.0, -9.0), "road and lap")],
+)
+def test_zones_too_close_to_tell_apart_are_refused_by_name(zone, seen, pair):
+    with pytest.raises(InputError, match=pair):
+        cabin_of("mine", "left", looks(**{zone: seen}))
+
+
+def test_a_wide_spread_makes_zones_close():
+    wide = looks()
+    wide["cluster"] = Look(*SEEN["cluster"], 12.0, 6.0, 60)
+    with pytest.raises(InputError, match="cluster and centre_display"):
+        cabin_of("mine", "left", wide)
+
+
+def test_nothing_is_measured_without_the_road():
+    seen = looks()
+    del seen["road"]
+    with pytest.raises(InputError, match="road was not looked at"):
+        cabin_of("mine", "left", seen)
+
+
+def test_a_blink_in_a_look_moves_nothing():
+    samples = [(40.0 + i % 3, -10.0) for i in range(30)] + [(0.0, -60.0)] * 5
+    look = measured("driver_mirror", samples)
+    assert (look.yaw_deg, look.pitch_deg) == (pytest.approx(41, abs=1), -10.0)
+    with pytest.raises(InputError, match="driver_mirror: the gaze was read on 9 frames"):
+        measured("driver_mirror", samples[:9])
+
+
+def test_times_are_from_the_first_frame_and_checked(tmp_path):
+    path = tmp_path / "times.yaml"
+    path.write_text(TIMES)
+    timed = ((500.0 + n / 10, (float(n), 0.0)) for n in range(120))
+    found = by_zone(timed, read_times(path))
+    assert [yaw for yaw, _ in found["road"]] == [float(n) for n in range(5, 26)]
+    for wrong in ("driver_miror: [1, 2]", "lap: [2, 1]", "lap: soon", "- lap", "lap: ["):
+        path.write_text(wrong)
+        with pytest.raises(InputError, match=r"times\.yaml"):
+            read_times(path)
+
+
+def test_a_record_of_frames_is_read_where_an_eye_was_seen(tmp_path):
+    path = tmp_path / "frames.jsonl"
+    rows = [
+        {"schema": "dms.run/1"},
+        {"schema": "dms.frame/1", "captured_s": 1.0, "gaze": [3.0, -4.0], "visibility": [0.9, 0.1]},
+        {"schema": "dms.frame/1", "captured_s": 1.1, "gaze": [3.0, -4.0], "visibility": [0.1, 0.1]},
+        {"schema": "dms.frame/1", "captured_s": 1.2, "gaze": None, "visibility": None},
+    ]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    assert list(recorded(path, 0.5)) == [(1.0, (3.0, -4.0)), (1.1, None), (1.2, None)]
+    path.write_text("{}\n")
+    with pytest.raises(InputError, match="holds no frames"):
+        list(recorded(path, 0.5))
+    path.write_text("{\n")
+    with pytest.raises(InputError, match=r"frames\.jsonl:1"):
+        list(recorded(path, 0.5))
+
+
+def run(*arguments):
+    return CliRunner().invoke(calibrate, ["cabin", "--wheel-side", "left", *map(str, arguments)])
+
+
+def near_truth(path):
+    made = read_cabin(str(path), CABINS)
+    assert {zone for zone, (yaw, pitch) in TRUTH.items() if made.zones[zone].holds(yaw, pitch)} == set(TRUTH)
+    centres = {zone: [sum(box.yaw_deg) / 2, sum(box.pitch_deg) / 2] for zone, box in made.zones.items()}
+    assert {zone: pytest.approx(TRUTH[zone], abs=8.0) for zone in TRUTH} == centres
+
+
+def test_a_simulated_driver_is_calibrated_by_times(tmp_path):
+    (tmp_path / "drive.yaml").write_text(DRIVE)
+    (tmp_path / "times.yaml").write_text(TIMES)
+    source = f"sim:{tmp_path / 'drive.yaml'}"
+    done = run("--source", source, "--times", tmp_path / "times.yaml", "--out", tmp_path / "mine.yaml")
+    assert done.exit_code == 0, done.output
+    assert "3 zones" in done.output
+    near_truth(tmp_path / "mine.yaml")
+
+
+def test_a_simulated_driver_is_calibrated_by_asking(tmp_path):
+    (tmp_path / "drive.yaml").write_text(DRIVE)
+    source = f"sim:{tmp_path / 'drive.yaml'}"
+    done = run(
+        *("--source", source, "--zones", "driver_mirror,cluster,inner_mirror", "--seconds", "2.4"),
+        *("--out", tmp_path / "mine.yaml"),
+    )
+    assert done.exit_code == 0, done.output
+    near_truth(tmp_path / "mine.yaml")
+
+
+def test_what_cannot_be_calibrated_leaves_no_file(tmp_path):
+    out = tmp_path / "mine.yaml"
+    assert run("--from", tmp_path / "none.jsonl", "--out", out).exit_code == 2
+    (tmp_path / "times.yaml").write_text(TIMES)
+    missing = run("--from", tmp_path / "none.jsonl", "--times", tmp_path / "times.yaml", "--out", out)
+    assert isinstance(missing.exception, InputError)
+    assert run("--zones", "driver_miror", "--out", out).exit_code == 2
+    assert not out.exists()

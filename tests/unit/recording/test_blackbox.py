@@ -1,0 +1,216 @@
+import logging
+import os
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from dms.config import Config
+from dms.config.blackbox import BlackboxConfig
+from dms.errors import SinkError
+from dms.pipeline import judged
+from dms.recording import blackbox
+from dms.recording.about import about
+from dms.recording.blackbox import BlackBox
+from dms.recording.bundle import Moment, open_bundle
+from dms.recording.checkpoint import Checkpoints
+from dms.recording.replay import replay
+from dms.recording.shelf import shelved, tidy
+from dms.records import Control, Health, HealthState, Judgement
+from dms.sinks.payload import Origin
+from dms.testing import Story
+from tests.unit.recording import recorded
+
+ORIGIN = Origin("dms 1.2.3", {"eyes": "1.1 int8"})
+
+
+def opened(folder, config=None, **settings):
+    return BlackBox(BlackboxConfig(folder=str(folder), **settings), *about(config or Config(), ORIGIN))
+
+
+def judgements(story, every_s=30.0):
+    judges, takes = recorded.new_judges(), Checkpoints(every_s)
+    for seen in story.observations():
+        state = takes.due(seen.captured_s, judges.assessor, judges.alerts, bool(judges.alerts.active))
+        last = Judgement(seen, *judged(seen, judges.assessor, judges.alerts), {}, state)
+        yield last
+    if ends := judges.alerts.close(seen.captured_s):
+        yield replace(last, observation=replace(seen, frame_id=-1), alerts=ends, checkpoint=None)
+
+
+def drive(box, story, **more):
+    for message in judgements(story, **more):
+        box.publish(message)
+    box.close()
+
+
+def long_drive():
+    story = Story(fps=15).driving(60.0).attentive(150).look_away(4).attentive(40).closed(2).attentive(40)
+    return story.closed(4)
+
+
+def test_each_alert_gets_a_bundle_that_is_judged_again_identically(tmp_path):
+    box = opened(tmp_path)
+    drive(box, long_drive())
+    assert box.fault() is None
+    found = {}
+    for item in shelved(tmp_path):
+        with open_bundle(item.path) as bundle:
+            result = replay(bundle)
+            assert result.difference is None
+            times_s = [
+                line.content.observation.captured_s
+                for line in bundle.lines()
+                if isinstance(line.content, Moment)
+            ]
+            found[bundle.manifest["alert"]["id"]] = (bundle.manifest, times_s)
+    assert set(found) == {"story-1", "story-2", "story-3"}
+    manifest, times_s = found["story-1"]
+    onset_s = manifest["alert"]["t_onset"]
+    assert 30 <= onset_s - times_s[0] <= 65, "the checkpoint lies up to one interval further back"
+    assert 5 <= times_s[-1] - (onset_s + 4) <= 8, "the end of the alert and some seconds more"
+    assert manifest["alerts"] == ["story-1"]
+    assert manifest["profiles"][0]["hash"]
+    assert found["story-3"][0]["alert"]["type"] == "fatigue.sleep", "the run ended during this one"
+
+
+def test_what_is_told_between_the_frames_is_kept(tmp_path):
+    box = opened(tmp_path)
+    for number, message in enumerate(judgements(recorded.sleeper())):
+        if number == 1000:
+            box.publish(Health(166.0, HealthState.DEGRADED, {"sink_mqtt": "no broker"}))
+            box.publish(Control(166.0, 2, 1, "latency", "late"))
+        box.publish(message)
+    box.close()
+    with open_bundle(tmp_path / "story-1.dms") as bundle:
+        told = [line.content["schema"] for line in bundle.lines() if not isinstance(line.content, Moment)]
+    assert told == ["dms.health/1", "dms.control/1"]
+
+
+def test_nothing_is_written_without_an_alert(tmp_path):
+    drive(opened(tmp_path), Story(fps=10).driving(60.0).attentive(60))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_is_bounded_and_a_long_alert_is_written_before_its_end(tmp_path):
+    story = Story(fps=5).driving(60.0).attentive(70).closed(60).attentive(200)
+    box = opened(tmp_path, longest_s=20.0, checkpoint_every_s=10.0, before_s=10.0)
+    held = []
+    for message in judgements(story, every_s=10.0):
+        box.publish(message)
+        held.append(box.figures()["moments_held"])
+    box.close()
+    assert max(held) <= 5 * (10 + 2 * 10 + 10) + 5
+    with open_bundle(tmp_path / "story-1.dms") as bundle:
+        assert replay(bundle).difference is None
+        phases = {a.phase.value for line in bundle.lines() for a in line.content.alerts}
+    assert "end" not in phases
+
+
+def test_a_clock_that_stands_still_or_goes_back_fills_no_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(blackbox, "MOST_MOMENTS", 50)
+    box = opened(tmp_path)
+    first = next(judgements(Story(fps=10).attentive(1)))
+    for _ in range(500):
+        box.publish(replace(first, checkpoint=None) if box.figures()["moments_held"] else first)
+        assert box.figures()["moments_held"] <= 50
+    box.close()
+
+
+def test_the_loop_never_waits_for_the_disk(tmp_path, monkeypatch):
+    gate = threading.Event()
+    monkeypatch.setattr(blackbox, "save", lambda *a: gate.wait() and 0)
+    box = opened(tmp_path, before_s=1.0, after_s=0.0)
+    slowest_s = 0.0
+    story = Story(fps=10).driving(60.0).attentive(65)
+    for _ in range(8):
+        story.look_away(4).attentive(6)
+    for message in judgements(story):
+        begun_s = time.perf_counter()
+        box.publish(message)
+        slowest_s = max(slowest_s, time.perf_counter() - begun_s)
+    assert "alerts come faster" in box.fault()
+    assert slowest_s < 0.5
+    gate.set()
+    box.close()
+
+
+def test_a_full_disk_is_told_and_lived_through(tmp_path, monkeypatch, caplog):
+    real, full = blackbox.save, [True]
+
+    def save(path, *rest):
+        if full.pop() if full else False:
+            return real(tmp_path / "gone" / path.name, *rest)
+        return real(path, *rest)
+
+    monkeypatch.setattr(blackbox, "save", save)
+    box = opened(tmp_path)
+    with caplog.at_level(logging.ERROR):
+        drive(box, long_drive())
+    assert box.figures()["bundles_lost"] == 1
+    assert box.figures()["bundles_written"] == 2
+    assert "bundles are lost" in caplog.text
+    assert box.fault() is None, "the next one was written: all is well again"
+
+
+def test_old_many_and_large_bundles_are_deleted(tmp_path):
+    now_s = 1_800_000_000.0
+    for number in range(6):
+        path = tmp_path / f"a-{number}.dms"
+        path.write_bytes(b"x" * 1_000_000)
+        os.utime(path, (now_s - number * 86_400, now_s - number * 86_400))
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / ".a-9.dms.1-ff.partial").write_text("left by a crash")
+    os.utime(tmp_path / ".a-9.dms.1-ff.partial", (0, 0))
+    config = BlackboxConfig(folder=str(tmp_path), keep_days=4.5, keep_bundles=4, keep_mb=2.5)
+    assert tidy(tmp_path, config.model_copy(update={"keep_bundles": 99, "keep_mb": 99.0}), now_s) == 1
+    assert tidy(tmp_path, config.model_copy(update={"keep_mb": 99.0}), now_s) == 1
+    assert tidy(tmp_path, config, now_s) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a-0.dms", "a-1.dms", "notes.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_at_start(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SinkError, match="black box"):
+        opened(tmp_path / "file" / "folder")
+
+
+def test_nothing_that_names_a_person_or_a_place_is_in_a_bundle(tmp_path, monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "truck-host-77")
+    monkeypatch.setattr("getpass.getuser", lambda: "erika")
+    config = Config.model_validate(
+        {
+            "source": {"uri": "rtsp://erika:geheim@camera.example/main"},
+            "sinks": {"mqtt": {"host": "broker.example", "username": "erika-m", "vehicle": "plate-b-1234"}},
+            "engines": {"folder": "/home/erika/engines"},
+        }
+    )
+    secrets = (
+        "erika", "geheim", "camera.example", "broker.example", "plate-b-1234", "truck-host-77", "/home",
+        str(tmp_path),
+    )  # fmt: skip
+    box = opened(tmp_path / "box", config)
+    fault = f"no broker.example:1883 for erika on truck-host-77, see {tmp_path}/log of plate-b-1234"
+    for number, message in enumerate(judgements(recorded.sleeper(), every_s=20.0)):
+        vehicle = replace(message.observation.context.vehicle, faults={"mqtt": fault})
+        context = replace(message.observation.context, vehicle=vehicle)
+        seen = replace(message.observation, faults={"face": fault}, context=context)
+        box.publish(
+            replace(message, observation=seen, assessment=replace(message.assessment, context=context))
+        )
+        if number % 100 == 0:
+            box.publish(Health(1.0, HealthState.DEGRADED, {"sink_mqtt": fault}))
+    box.close()
+    files = [item.path for item in shelved(tmp_path / "box")]
+    assert files
+    for path in files:
+        with open_bundle(path) as bundle:
+            lines = [str(line.written) for line in bundle.lines()]
+            text = "".join([str(bundle.manifest), str(bundle.checkpoint), *lines])
+        assert [secret for secret in secrets if secret in text] == []
+        assert "1883" in text, "the rest of the fault is told"
+        arrays = text.count("'array': ")
+        assert arrays == text.count("'shape': [60, 2]") + text.count("'shape': [60]"), (
+            "landmarks and no picture"
+        )

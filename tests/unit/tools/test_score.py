@@ -1,0 +1,173 @@
+"""`dms score`: files in, figures out."""
+
+import json
+import math
+
+import pytest
+from click.testing import CliRunner
+
+from dms.alerts import load_profile
+from dms.cli import main
+from dms.errors import InputError
+from dms.summary import AlertRecord
+from dms.tools.event_truth import Event
+from dms.tools.events import compare
+from dms.tools.score import intervals
+from dms.tools.score.figures import Run, figures
+from dms.tools.score.record import read_told
+
+PROFILE = load_profile("euroncap_2026")
+
+
+def closed(start_s: float, end_s: float) -> Event:
+    return Event(kind="eyes_closed", start_s=start_s, end_s=end_s)
+
+
+def alert(name: str, onset_s: float, detected_s: float, ended_s: float, type_: str = "fatigue.microsleep"):
+    return AlertRecord(name, (type_,), "urgent", onset_s, detected_s, ended_s, "because")
+
+
+def told_alert(phase: str, duration_s: float, **more):
+    return {
+        "id": "a-1",
+        "type": "fatigue.microsleep",
+        "phase": phase,
+        "severity": "urgent",
+        "t_onset": 110.0,
+        "t_detect": 111.5,
+        "duration_s": duration_s,
+        "cause": "Eyes closed.",
+        **more,
+    }
+
+
+def frame(captured_s: float, state: str = "attentive", alerts=(), number: int | None = 1):
+    return {
+        "schema": "dms.frame/1",
+        "frame": number,
+        "captured_s": captured_s,
+        "state": state,
+        "alerts": list(alerts),
+    }
+
+
+def written(path, documents):
+    path.write_text("".join(json.dumps(document) + "\n" for document in documents))
+    return path
+
+
+def test_a_share_and_a_rate_come_with_their_published_intervals():
+    low, high = intervals.share(8, 10)
+    assert (low, high) == pytest.approx((0.4902, 0.9433), abs=1e-4)  # Wilson's, as in any table
+    assert intervals.share(0, 0) is None
+    low, high = intervals.rate(10, 1.0)
+    assert (low, high) == pytest.approx((4.795, 18.39), abs=0.03)  # exact Poisson: 4.795 and 18.390
+    assert intervals.rate(0, 2.0) == pytest.approx((0.0, 3.69 / 2), abs=0.05)
+    assert intervals.rate(3, 0.0) is None
+
+
+def test_the_interval_of_a_median_lies_around_it_and_needs_six_values():
+    values = [float(v) for v in range(11)]
+    low, high = intervals.median(values)
+    assert low < intervals.quantile(values, 0.5) == 5.0 < high
+    assert intervals.median([1.0] * 5) is None
+    assert intervals.quantile([0.0, 1.0], 0.25) == 0.25
+
+
+def test_every_class_has_its_own_recall_precision_and_delays():
+    events = [closed(10, 13), closed(30, 33), Event(kind="phone", start_s=50, end_s=56)]
+    alerts = [
+        alert("a", 10.1, 11.6, 13.5),
+        alert("b", 80.0, 81.5, 83.0),
+        alert("c", 50.2, 52.4, 56.5, "distraction.phone"),
+    ]
+    score = compare("clip", events, alerts, 3600.0, PROFILE)
+    found = figures([Run(score, 3500.0)], PROFILE)
+    eyes, phone = found.classes["eyes_closed"], found.classes["phone"]
+    assert (eyes.due, eyes.found, eyes.alerts, eyes.false) == (2, 1, 2, 1)
+    assert (eyes.recall, eyes.precision, eyes.false_per_hour) == (0.5, 0.5, pytest.approx(1.0))
+    assert (phone.due, phone.found, phone.false) == (1, 1, 0)
+    assert phone.delays.median_s == pytest.approx(0.4)
+    assert found.classes["all"].due == 3
+    assert "yawn" not in found.classes
+    assert found.availability == pytest.approx(3500 / 3600)
+
+
+def test_several_recordings_tell_the_spread_of_availability():
+    runs = [Run(compare("clip", [], [], 100.0, PROFILE), judged_s) for judged_s in (50.0, 90.0)]
+    found = figures(runs, PROFILE)
+    assert (found.recordings, found.availability, found.availability_range) == (2, 0.7, (0.5, 0.9))
+
+
+def test_lines_of_a_run_become_alerts_on_the_clock_of_the_timeline(tmp_path):
+    lines = [
+        frame(100.0),
+        {"schema": "dms.health/1", "captured_s": 100.0},
+        frame(100.5, "unknown"),
+        frame(101.0, alerts=[told_alert("start", 1.5)]),
+        frame(101.5, "fault", alerts=[told_alert("end", 4.0, cause="Over.")]),
+        frame(190.0),
+    ]
+    told = read_told(written(tmp_path / "a.jsonl", lines))
+    (record,) = told.alerts
+    assert (record.onset_s, record.detected_s, record.ended_s) == (10.0, 11.5, 14.0)
+    assert record.cause == "Eyes closed."
+    assert (told.seconds, told.judged_s) == (
+        1.5,
+        0.5,
+    )  # the long gap is no time, unknown and fault no judgement
+    assert read_told(tmp_path / "a.jsonl", start_s=90.0).alerts[0].onset_s == 20.0
+
+
+def test_what_was_heard_over_mqtt_is_read_too(tmp_path):
+    state = {"schema": "dms.state/1", "captured_s": 100.0, "state": "attentive"}
+    event = {"schema": "dms.event/1", **told_alert("start", 1.5)}
+    heard = [
+        {"topic": "dms/v1/van/state", "payload": state},
+        {"topic": "dms/v1/van/event/fatigue/microsleep", "payload": event},
+        {"topic": "dms/v1/van/state", "payload": {**state, "captured_s": 100.5}},
+    ]
+    told = read_told(written(tmp_path / "a.jsonl", heard))
+    assert (told.alerts[0].onset_s, told.seconds) == (10.0, 0.5)
+    other = {"topic": "dms/v1/car/state", "payload": state}
+    with pytest.raises(InputError, match=r"line 4: several vehicles.*--vehicle"):
+        read_told(written(tmp_path / "b.jsonl", [*heard, other]))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("no json\n", "line 1 is no JSON"),
+        ("[]\n", "line 1 is no JSON object"),
+        ('{"schema":"dms.frame/1","frame":1}\n', "line 1 is no whole line of a run: 'captured_s'"),
+        ('{"schema":"dms.metrics/1"}\n', "holds no frame"),
+        ("", "holds no frame"),
+    ],
+)
+def test_what_is_no_record_is_refused_with_its_line(tmp_path, content, said):
+    path = tmp_path / "a.jsonl"
+    path.write_text(content)
+    with pytest.raises(InputError, match=said):
+        read_told(path)
+
+
+def test_the_command_prints_a_table_json_and_a_picture(tmp_path):
+    truth = tmp_path / "a.events.yaml"
+    truth.write_text("- {kind: eyes_closed, start_s: 10, end_s: 14}\n")
+    lines = [frame(100.0), frame(100.5), frame(101.0, alerts=[told_alert("start", 1.5)])]
+    alerts = written(tmp_path / "a.jsonl", lines)
+    run = CliRunner().invoke(main, ["score", str(truth), str(alerts), "--plot", str(tmp_path / "s.png")])
+    assert run.exit_code == 0, run.output
+    assert "eyes_closed  1    1" in run.output
+    assert (tmp_path / "s.png").read_bytes().startswith(b"\x89PNG")
+    run = CliRunner().invoke(main, ["score", str(truth), str(alerts), "--json"])
+    document = json.loads(run.output)
+    assert document["schema"] == "dms.score/1"
+    assert document["classes"]["eyes_closed"]["delays"]["n"] == 1
+    assert not any(isinstance(v, float) and math.isnan(v) for v in document["classes"]["all"].values())
+
+
+def test_an_odd_number_of_files_is_refused(tmp_path):
+    run = CliRunner().invoke(main, ["score", str(tmp_path / "a.events.yaml")])
+    assert run.exit_code == 2
+    assert "pairs of files" in run.output
