@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 from dms.alerts.manager import AlertManager
 from dms.alerts.profiles import load_profile
@@ -24,7 +25,7 @@ from dms.engines.opening import Opened, cache_of, open_cheapest, open_engine
 from dms.inputs.hub import open_inputs
 from dms.loop import Loop, Observer
 from dms.metrics import Metrics
-from dms.outputs import demo_broker, metrics_server, open_sinks
+from dms.outputs import demo_broker, metrics_server, open_local, open_sinks
 from dms.pipeline import Pipeline
 from dms.records import NOTHING_KNOWN, Context
 from dms.scheduler import Scheduler
@@ -177,9 +178,10 @@ def run(config: Config, tell: Callable[[str], None]) -> Summary:
         pipeline, governor, origin = _controlled(config, source, engines, tell, stack)
         stack.enter_context(demo_broker(config))
         server = stack.enter_context(metrics_server(config))
-        sinks = [
-            stack.enter_context(closing(sink)) for sink in open_sinks(config, source, origin, tell, server)
-        ]
+        opened = chain(
+            open_local(config, source.live, origin), open_sinks(config, source, origin, tell, server)
+        )
+        sinks: list[Sink] = [stack.enter_context(closing(sink)) for sink in opened]
         sinks.append(LogSink(notifier.status))
         heartbeat = Heartbeat(notifier)
         hub = stack.enter_context(open_inputs(config))

@@ -43,6 +43,13 @@ def open_sinks(
         yield MqttSink(config.sinks.mqtt, origin, epoch_offset, age_of)
 
 
+def open_local(config: Config, source_is_live: bool, origin: Origin) -> Iterator[Sink]:
+    """Who speaks to the driver on the spot, as configured: told before all others, for it waits for no network."""
+    from dms.sinks.local import open_local_sinks
+
+    yield from open_local_sinks(config.sinks, origin, _epoch_offset if source_is_live else lambda: None)
+
+
 @contextmanager
 def metrics_server(config: Config) -> Iterator[PrometheusServer | None]:
     """The endpoint for Prometheus, one a process, where it is asked for."""

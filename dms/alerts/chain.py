@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dms.alerts.contradictions import RANK
 from dms.alerts.rules import SENSING_AREAS, Profile, Rule
 from dms.alerts.stage import ROUNDING, Moment, Stage, in_force
 from dms.records import Alert, Phase, Signal
@@ -57,8 +58,9 @@ class Chain:
         """The driver has taken note, `by` whichever way; None where there is nothing to note, or it was."""
         if self.alert is None or self.alert.acknowledged_s is not None:
             return None
-        for stage in self._stages[: self._shown + 1]:
-            stage.suppress(moment.now_s)
+        for stage in self._stages:
+            if RANK[stage.rule.severity] <= RANK[self.alert.severity]:
+                stage.suppress(moment.now_s)
         now_s = moment.assessment.captured_s
         self.alert = replace(
             self.alert,

@@ -15,8 +15,10 @@ _LEVEL_BAND = 0.05
 """Beyond this distance every openness pulls the level equally: a median with a soft middle."""
 _LEVEL_RATE_LEAST = 0.01
 """Slowest follow-up of the open level, per second: a rise of 0.3 takes half a minute."""
-_SURELY_CLOSED = 0.5
-"""With a higher probability of closure by the fatigue engine an eye tells nothing of its open level."""
+_CALLED_CLOSED = 0.5
+_CLOSED_WEIGHT = 0.1
+"""Above that probability of closure, by the fatigue engine, an eye tells little of its open level: a second
+counts a tenth. Not nothing, or eyes so narrow that they always pass for closed would never be known."""
 _SET_NAMES = {None: "any", False: "bare", True: "glasses"}
 """What the sets of levels are called where they are kept: glasses unknown, none, some."""
 
@@ -242,5 +244,6 @@ class Baseline:
 
 def _learn_eye(level: OpenLevel, elapsed_s: float, eye: Eye | None, closed: float | None) -> None:
     # what is closed is told by the other engine: by the level itself a wrong level would lock itself in
-    if eye is not None and (closed is None or closed <= _SURELY_CLOSED):
-        level.learn(elapsed_s, eye.openness)
+    if eye is not None:
+        weight = _CLOSED_WEIGHT if closed is not None and closed > _CALLED_CLOSED else 1.0
+        level.learn(weight * elapsed_s, eye.openness)

@@ -26,10 +26,12 @@ def picture_troubles(reading: Reading, config: AvailabilityConfig) -> dict[Unkno
         return dict.fromkeys(_ALL)
     poor = not (reading.face and reading.eyes_readable)
     strange = _below(quality.view, config.moved_view)
-    glare = poor and quality.saturated is not None and quality.saturated >= config.glare_saturated
+    bright = quality.saturated is not None and quality.saturated >= config.glare_saturated
+    black = bool(_below(quality.brightness, config.dark_brightness))
+    glare = poor and bright
     # In the dark the known view is still there, only faint; behind a cover there is none.
     faint = not reading.blank or strange is False
-    dark = poor and faint and bool(_below(quality.brightness, config.dark_brightness))
+    dark = poor and black and faint
     blocked = bool(reading.blank) and not glare and not dark
     hidden = glare or dark or blocked
     return {
@@ -37,7 +39,7 @@ def picture_troubles(reading: Reading, config: AvailabilityConfig) -> dict[Unkno
         UnknownCause.DARK: dark,
         UnknownCause.GLARE: glare,
         UnknownCause.DEFOCUSED: None if hidden else _below(quality.sharpness, config.defocused_sharpness),
-        UnknownCause.CAMERA_MOVED: None if hidden else strange,
+        UnknownCause.CAMERA_MOVED: None if hidden or bright or black else strange,
     }
 
 

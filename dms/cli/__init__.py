@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from dms import __version__
+from dms.cli.alerts import alerts
 from dms.cli.bench import bench
 from dms.cli.calibrate import calibrate
 from dms.cli.campaign import campaign
@@ -252,5 +253,5 @@ def schema() -> None:
     click.echo(to_json(config_schema()))
 
 
-for command in (engines, calibrate, evaluate, bench, control, soak, score, campaign):
+for command in (engines, calibrate, evaluate, bench, control, soak, score, campaign, alerts):
     main.add_command(command)

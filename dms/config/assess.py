@@ -173,7 +173,7 @@ class AvailabilityConfig(Section):
     """A picture with this share of its pixels saturated is glare, if the driver is not well seen in it."""
     frozen_after_s: PositiveSeconds = 1.0
     """The same picture for this long is `frozen`; from then on nothing is judged from it."""
-    defocused_sharpness: float = Field(1.0, ge=0, le=100)
+    defocused_sharpness: float = Field(2.2, ge=0, le=100)
     """A picture with less fine detail than this is out of focus (per cent, see `docs/availability.md`)."""
     defocused_after_s: PositiveSeconds = 5.0
     """A picture out of focus for this long is `defocused`: shorter is the blur of motion."""

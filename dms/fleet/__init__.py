@@ -19,10 +19,11 @@ from typing import Any
 from dms.config import Config, SourceConfig
 from dms.errors import ConfigError, InputError, SourceLost
 from dms.fleet.camera import Camera
+from dms.fleet.guarded import Lent
 from dms.fleet.heart import Heart
 from dms.fleet.sharing import Shared, open_shared
 from dms.inputs.hub import open_hubs
-from dms.outputs import demo_broker, metrics_server, open_sinks
+from dms.outputs import demo_broker, metrics_server, open_local, open_sinks
 from dms.records import NOTHING_KNOWN, Context
 from dms.service import Notifier, StopSignal
 from dms.sinks import Sink
@@ -78,11 +79,15 @@ def run(config: Config, tell: Callable[[str], None]) -> FleetSummary:
         stack.enter_context(demo_broker(config))
         server = stack.enter_context(metrics_server(config))
         hubs = stack.enter_context(open_hubs(own))
+        local = [
+            Lent(stack.enter_context(closing(sink)))
+            for sink in open_local(config, any(source.live for source in sources.values()), shared.origin)
+        ]
         fleet = Fleet(own, notifier, stop.is_set)
         for name, source in sources.items():
             told = partial(_tell_named, tell, name)
             opened = open_sinks(own[name], source, shared.origin, told, server)
-            sinks = [stack.enter_context(closing(sink)) for sink in opened]
+            sinks: list[Sink] = [*local, *(stack.enter_context(closing(sink)) for sink in opened)]
             sinks.append(LogSink(partial(_tell_named, notifier.status, name)))
             fleet.add(name, source, shared, sinks, hubs[name].context)
         summary = fleet.judge()

@@ -1,4 +1,4 @@
-"""A sink that two threads may tell: the one of its camera, and the one that watches it."""
+"""Sinks that several threads tell: a camera's own and the one that watches it, or those of all cameras."""
 
 from __future__ import annotations
 
@@ -44,3 +44,28 @@ class Guarded:
     def close(self) -> None:
         """See `Sink`."""
         self._sink.close()
+
+
+class Lent:
+    """Lends one sink to several cameras, such as the loudspeaker: one tells it at a time, none closes it."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.name = sink.name
+        self._sink = sink
+        self._lock = threading.Lock()
+
+    def publish(self, message: Message) -> None:
+        """Tell the sink."""
+        with self._lock:
+            self._sink.publish(message)
+
+    def fault(self) -> str | None:
+        """See `Sink`."""
+        return self._sink.fault()
+
+    def figures(self) -> Mapping[str, float]:
+        """See `Sink`."""
+        return self._sink.figures()
+
+    def close(self) -> None:
+        """Left to whoever lends it."""

@@ -29,9 +29,14 @@ from dms.errors import InputError
 from dms.recording.codec import decode_array, encode_array, encode_float
 
 _PACKAGES = (dms.assess, dms.alerts, dms.records, dms.config)
+_PLAIN = frozenset({type(None), bool, int, str})
 _CONTAINERS: dict[type, str] = {
     list: "list", dict: "dict", MappingProxyType: "dict", deque: "deque", set: "set", frozenset: "frozenset",
 }  # fmt: skip
+
+
+Place = Any
+"""Where a value was found: a name, or a pair of the place of its owner and its name there."""
 
 
 class ThingWriter:
@@ -48,19 +53,19 @@ class ThingWriter:
         self._index_of: dict[int, int] = {}
         self._kept: list[object] = []  # so that no `id` is given away again while we write
 
-    def refer(self, value: object, where: str) -> Any:
+    def refer(self, value: object, where: Place) -> Any:
         """A value, or a reference to the thing it is; `where` tells of it in an error.
 
         Raises:
             InputError: it is, or holds, what no table can keep.
         """
         kind = type(value)
-        if value is None or kind in (bool, int, str):
+        if kind in _PLAIN:
             return value
-        if isinstance(value, Enum):
-            return {"enum": [_name(kind), value.value]}
         if isinstance(value, float):
             return encode_float(value)
+        if isinstance(value, Enum):
+            return {"enum": [_name(kind), value.value]}
         if isinstance(value, tuple) and kind is tuple:
             return {"tuple": [self.refer(item, where) for item in value]}
         if self._constants is not None and isinstance(value, Section):
@@ -73,7 +78,7 @@ class ThingWriter:
             self.things[index] = self._thing(value, where)
         return {self._tag: index}
 
-    def _thing(self, value: Any, where: str) -> list[Any]:
+    def _thing(self, value: Any, where: Place) -> list[Any]:
         kind = type(value)
         if kind in _CONTAINERS:
             return self._container(value, where)
@@ -81,15 +86,15 @@ class ThingWriter:
             return ["array", encode_array(value)]
         if _name(kind) not in classes():
             raise InputError(
-                f"{where} is a {kind.__module__}.{kind.__qualname__}, which no checkpoint can keep"
+                f"{_path(where)} is a {kind.__module__}.{kind.__qualname__}, which no checkpoint can keep"
             )
-        values = {name: self.refer(item, f"{where}.{name}") for name, item in _attributes(value)}
+        values = {name: self.refer(item, (where, name)) for name, item in _attributes(value)}
         return ["object", _name(kind), values]
 
-    def _container(self, value: Any, where: str) -> list[Any]:
+    def _container(self, value: Any, where: Place) -> list[Any]:
         kind = _CONTAINERS[type(value)]
         if kind == "dict":
-            pairs = [[self.refer(k, where), self.refer(v, f"{where}[{k}]")] for k, v in value.items()]
+            pairs = [[self.refer(k, where), self.refer(v, (where, k))] for k, v in value.items()]
             return [kind, pairs]
         items = [self.refer(item, where) for item in value]
         return [kind, items, value.maxlen] if kind == "deque" else [kind, items]
@@ -199,6 +204,10 @@ def _set(made: object, name: str, value: Any, index: int) -> None:
         object.__setattr__(made, name, value)
     except (AttributeError, TypeError) as e:
         raise InputError(f"checkpoint: thing {index}: {type(made).__name__} has no {name}") from e
+
+
+def _path(where: Place) -> str:
+    return f"{_path(where[0])}.{where[1]}" if isinstance(where, tuple) else str(where)
 
 
 def _attributes(value: object) -> Iterator[tuple[str, Any]]:

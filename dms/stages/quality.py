@@ -17,6 +17,8 @@ SATURATED = 250
 """From this luma on a pixel counts as saturated."""
 FAR = 8
 """Fine detail is measured against differences over this many times its own distance."""
+LEGIBLE_CONTRAST, LEGIBLE_BRIGHTNESS, GLARING = 10.0, 16.0, 0.4
+"""The view is learned only from pictures that are neither empty nor dark nor glaring."""
 VIEW_EVERY_S = 0.5
 """The view is compared this often: a camera that moved shows for longer."""
 
@@ -40,14 +42,16 @@ class QualityStage:
         step = max(1, min(image.shape) // ROWS)
         rows = np.ascontiguousarray(image[::step])
         grid = np.ascontiguousarray(rows[:, ::step])
-        mean, deviation = cv2.meanStdDev(grid)
+        mean, deviation = (float(moment[0, 0]) for moment in cv2.meanStdDev(grid))
+        saturated = float(np.count_nonzero(grid >= SATURATED) / grid.size)
+        legible = deviation >= LEGIBLE_CONTRAST and mean >= LEGIBLE_BRIGHTNESS and saturated < GLARING
         quality = ImageQuality(
-            contrast=float(deviation[0, 0]),
-            brightness=float(mean[0, 0]),
-            saturated=float(np.count_nonzero(grid >= SATURATED) / grid.size),
+            contrast=deviation,
+            brightness=mean,
+            saturated=saturated,
             sharpness=_sharpness(rows, max(1, step // FAR)),
             change=self._change(image, grid),
-            view=self._compare(state, rows),
+            view=self._compare(state, rows, legible),
         )
         return filled(state, quality=quality)
 
@@ -61,11 +65,11 @@ class QualityStage:
         if change > 0:
             self._digest = None
             return change
-        # The whole picture is looked at only where the grid is the same, so the first repetition is not proven.
+        # The whole picture is looked at only where the grid is the same: the first repetition is not proven.
         digest, self._digest = self._digest, zlib.crc32(np.ascontiguousarray(image).data)
         return 0.0 if digest == self._digest else 1 / image.size
 
-    def _compare(self, state: FrameState, rows: Luma) -> float | None:
+    def _compare(self, state: FrameState, rows: Luma, legible: bool) -> float | None:
         now_s = state.frame.captured_s
         elapsed_s = VIEW_EVERY_S if self._view_s is None else now_s - self._view_s
         if 0 <= elapsed_s < VIEW_EVERY_S:
@@ -73,7 +77,8 @@ class QualityStage:
         self._view_s = now_s
         if state.previous is not None and state.previous.face is not None:
             self._driver = state.previous.face.box
-        elapsed_s = min(max(0.0, elapsed_s), 2 * VIEW_EVERY_S)  # what lies in a gap was not seen
+        # what lies in a gap was not seen, and a picture that is dark, glaring or empty teaches nothing
+        elapsed_s = min(max(0.0, elapsed_s), 2 * VIEW_EVERY_S) if legible else 0.0
         self._view = self._scenery.compare(rows, self._driver, state.frame.image.shape, elapsed_s)
         return self._view
 

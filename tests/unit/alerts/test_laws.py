@@ -26,7 +26,7 @@ CONDITION = {
 def runs(draw):
     """Assessments whose signals jump as they please, with acknowledgements, gaps and a clock set back."""
     now_s, seen, signals = 0.0, [], {name: Signal(0.0) for name in SIGNALS}
-    for _ in range(draw(st.integers(1, 40))):
+    for _ in range(draw(st.integers(1, 20))):
         now_s += draw(st.sampled_from([0.03, 0.2, 1.0, 5.0, 70.0, -10.0]))
         for name in draw(st.lists(st.sampled_from(USED), max_size=5)):
             value = draw(VALUES)
@@ -97,7 +97,7 @@ def test_the_order_of_profiles_does_not_matter(seen, order):
     assert [c for _, c in played(PROFILES, seen)[0]] == [c for _, c in played(order, seen)[0]]
 
 
-@given(runs(), st.integers(0, 39))
+@given(runs(), st.integers(0, 19))
 def test_a_copy_of_its_state_goes_on_alike(seen, at):
     manager = AlertManager(PROFILES, "run")
     for assessment in seen[:at]:

@@ -1,5 +1,6 @@
 """The signals of gaze and hands, by stories with known angles, at many rates."""
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -213,3 +214,27 @@ def test_the_wheel_side_is_learned_on_the_road_by_mirror_glances():
 def test_the_zone_is_told():
     zones = [judged(at().then(1.0, scene))[-1].zone for scene in (Scene(), MIRROR, CLUSTER, LAP, DISPLAY)]
     assert zones == ["road", "driver_mirror", "cluster", "lap", "centre_display"]
+
+
+MEASURES = ("glance_s", "off_road_s", "off_road_30s", "area3_s", "off_task_s", "attend_buffer_s")
+PLACES = (Scene(), Scene(), MIRROR, CLUSTER, LAP, DISPLAY)
+
+
+def drive(fps, seed):
+    """Twelve looks at random places, each longer than any bridge, at least two frames from every edge."""
+    chance = random.Random(seed)
+    story = at(fps)
+    for _ in range(12):
+        story.then(chance.uniform(0.8, 4.0), chance.choice(PLACES))
+    return story
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_drive_measures_the_same_at_any_rate(seed):
+    fine = judged(drive(120.0, seed))[-1].signals
+    for fps in (8.0, 25.0, 60.0):
+        coarse = judged(drive(fps, seed))[-1].signals
+        # an edge between two looks is known to a frame, and up to thirteen of them add up
+        for name in MEASURES:
+            assert coarse[name].value == pytest.approx(fine[name].value, abs=4 / fps + 0.05), (name, fps)
+        assert coarse["glances_60s"].value == fine["glances_60s"].value

@@ -1,0 +1,45 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from dms.alerts import load_profile
+from dms.alerts.profiles import shipped_profiles
+from dms.cli.profiles import profiles
+from dms.errors import ConfigError
+
+
+def run(*arguments):
+    result = CliRunner().invoke(profiles, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_list_names_every_shipped_profile_on_a_line():
+    lines = run("list").splitlines()
+    assert [line.split()[0] for line in lines] == shipped_profiles()
+    assert load_profile("euroncap_2026").hash in lines[3]
+    assert [head["name"] for head in json.loads(run("list", "--json"))] == shipped_profiles()
+
+
+def test_show_tells_every_rule_with_source_and_line():
+    text, profile = run("show", "eu_addw"), load_profile("eu_addw")
+    assert all(rule.source in text for rule in profile.rules)
+    assert "eu_addw.yaml:14" in text
+    assert "area3_s >= 6 (7.5 by the head) (may be 3 to 6)" in text
+    shown = json.loads(run("show", "eu_addw", "--json"))
+    assert (shown["hash"], len(shown["rules"])) == (profile.hash, len(profile.rules))
+
+
+@pytest.mark.parametrize("name", shipped_profiles())
+def test_show_can_tell_all_that_ships(name):
+    assert run("show", name).startswith(name)
+
+
+def test_check_says_all_is_well_or_where_it_is_not(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nversion: 1\ndescription: x\nextends: attend\n")
+    assert "in order: mine, 16 rules" in run("check", str(path))
+    path.write_text("name: mine\nversion: 1\ndescription: x\nextends: atend\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml:4: extends: .*did you mean 'attend'"):
+        run("check", str(path))
