@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 from dms.alerts.manager import AlertManager
-from dms.alerts.profiles import load_profile
+from dms.alerts.profiles import load_profiles
 from dms.assess.assessor import Assessor
 from dms.config import Config, EnginesConfig, SourceConfig
+from dms.config.cabin_file import read_cabin
 from dms.control.governor import Governor
 from dms.control.levels import Level
 from dms.control.policy import Policy
@@ -26,9 +27,12 @@ from dms.inputs.hub import open_inputs
 from dms.loop import Loop, Observer
 from dms.metrics import Metrics
 from dms.outputs import demo_broker, metrics_server, open_local, open_sinks
-from dms.pipeline import Pipeline
+from dms.pipeline import Checkpointing, Pipeline
+from dms.recording.checkpoint import Checkpoints
 from dms.records import NOTHING_KNOWN, Context
+from dms.resources import configs_folder
 from dms.scheduler import Scheduler
+from dms.seat import seat_sinks
 from dms.service import Notifier, StopSignal
 from dms.sinks import Sink
 from dms.sinks.log import LogSink
@@ -39,6 +43,8 @@ from dms.stages.distraction import DistractionStage
 from dms.stages.eyes import EyesStage
 from dms.stages.face import FaceStage
 from dms.stages.fatigue import FatigueStage
+from dms.stages.glasses import GlassesLook
+from dms.stages.glasses import load as load_glasses
 from dms.stages.quality import QualityStage
 from dms.stages.views import Sight, open_sight
 from dms.summary import Summary, SummarySink
@@ -81,6 +87,7 @@ class Controlled:
     pipeline: Pipeline
     scheduler: Scheduler
     sight: Sight
+    assessor: Assessor
 
     def use(self, level: Level) -> None:
         """Bring a level into force; to be called between two frames."""
@@ -96,6 +103,7 @@ def open_controlled(
     *,
     cheapest: Mapping[str, Opened] | None = None,
     interval_s: float = math.inf,
+    checkpoint: Checkpointing | None = None,
 ) -> Iterator[Controlled]:
     """The pipeline of one camera on open engines, at level 0.
 
@@ -105,25 +113,33 @@ def open_controlled(
         session: begins every alert's id.
         cheapest: what levels 2 to 4 run in the place of engines of the same name.
         interval_s: time between two frames; infinite for what is judged as fast as it goes.
+        checkpoint: takes checkpoints; None = as the black box asks, if there is one.
     """
+    box = config.sinks.blackbox
+    if checkpoint is None and box.folder is not None:
+        checkpoint = Checkpoints(box.checkpoint_every_s).due
     shape = config.source.height_px, config.source.width_px
     with open_sight(engines, cheapest or {}, cache_of(config.engines), shape) as sight:
         scheduler = Scheduler(config.schedule, interval_s)
         stages: tuple[Stage, ...] = (
             QualityStage(),
             FaceStage(sight.views["face"], config.tracking),
-            EyesStage(sight.views["eyes"], config.tracking),
+            EyesStage(sight.views["eyes"], config.tracking, GlassesLook(load_glasses())),
             FatigueStage(sight.views["fatigue"]),
             DistractionStage(sight.views["distraction"]),
         )
+        side = config.cabin.driver_side
+        cabin = read_cabin(config.cabin.geometry, configs_folder() / "cabins")
+        assessor = Assessor(config.assess, cabin, None if side == "auto" else side)
         pipeline = Pipeline(
             stages,
             scheduler,
-            Assessor(config.assess),
-            AlertManager([load_profile(name) for name in config.alerts.profiles], session),
+            assessor,
+            AlertManager(load_profiles(config.alerts), session),
             time.perf_counter,
+            checkpoint,
         )
-        yield Controlled(pipeline, scheduler, sight)
+        yield Controlled(pipeline, scheduler, sight, assessor)
 
 
 @contextmanager
@@ -155,12 +171,10 @@ def interval_of(config: SourceConfig, source: FrameSource) -> float:
 
 
 def stated(engines: Mapping[str, Opened], cheapest: Mapping[str, Opened]) -> Origin:
-    """What every event states: each engine, and where there are two which one runs at which level."""
+    """What every event states: the engines, and the cheaper forms of those that have one."""
     return Origin(
-        engines={
-            name: f"{engine}; from level 2 on {cheapest[name]}" if name in cheapest else str(engine)
-            for name, engine in engines.items()
-        }
+        engines={name: str(engine) for name, engine in engines.items()},
+        cheapest={name: str(engine) for name, engine in cheapest.items()},
     )
 
 
@@ -175,18 +189,27 @@ def run(config: Config, tell: Callable[[str], None]) -> Summary:
         notifier = stack.enter_context(closing(Notifier.from_environment()))
         source = stack.enter_context(closing(open_source(config.source)))
         engines = stack.enter_context(open_engines(config.engines, tell))
-        pipeline, governor, origin = _controlled(config, source, engines, tell, stack)
+        built, governor, origin = _controlled(config, source, engines, tell, stack)
         stack.enter_context(demo_broker(config))
         server = stack.enter_context(metrics_server(config))
         opened = chain(
-            open_local(config, source.live, origin), open_sinks(config, source, origin, tell, server)
+            open_local(config, source.live, origin),
+            open_sinks(config, source, origin, tell, server),
+            seat_sinks(config.seat, built.assessor),
         )
         sinks: list[Sink] = [stack.enter_context(closing(sink)) for sink in opened]
         sinks.append(LogSink(notifier.status))
         heartbeat = Heartbeat(notifier)
         hub = stack.enter_context(open_inputs(config))
         summary = judge(
-            config, source, pipeline, sinks, stop.is_set, heartbeat, governor=governor, context=hub.context
+            config,
+            source,
+            built.pipeline,
+            sinks,
+            stop.is_set,
+            heartbeat,
+            governor=governor,
+            context=hub.context,
         )
         notifier.stopping()
         return summary
@@ -198,32 +221,37 @@ def _controlled(
     engines: Mapping[str, Opened],
     tell: Callable[[str], None],
     stack: ExitStack,
-) -> tuple[Pipeline, Governor | None, Origin]:
+) -> tuple[Controlled, Governor | None, Origin]:
     """The pipeline of a run, what controls it, and what it tells of its engines."""
     session = uuid.uuid4().hex[:8]
     interval_s = interval_of(config.source, source)
     if not config.control.enabled or math.isinf(interval_s):
         built = stack.enter_context(open_controlled(config, engines, session, interval_s=interval_s))
-        return built.pipeline, None, stated(engines, {})
+        return built, None, stated(engines, {})
     cheapest = stack.enter_context(open_cheapest_engines(config.engines, engines, tell))
     built = stack.enter_context(
         open_controlled(config, engines, session, cheapest=cheapest, interval_s=interval_s)
     )
     governor = stack.enter_context(open_governor(config, built))
     used = {name: cheapest[name] for name in built.sight.cheapest_s}
-    return built.pipeline, governor, stated(engines, used)
+    return built, governor, stated(engines, used)
 
 
 def judge_recording(
     config: Config,
     source: FrameSource,
-    sinks: list[Sink],
+    open_sinks: Callable[[Origin], list[Sink]],
     stop: Callable[[], bool],
     observer: Observer | None = None,
+    checkpoint: Checkpointing | None = None,
 ) -> Summary:
-    """Judge a recording by recorded time until it ends or `stop()` tells so, telling `sinks`."""
-    with open_pipeline(config, session="analysis") as pipeline:
-        return judge(config, source, pipeline, sinks, stop, lambda: None, observer=observer)
+    """Judge a recording by recorded time until it ends or `stop()` tells so, telling the sinks."""
+    with (
+        open_engines(config.engines, log.info) as engines,
+        open_controlled(config, engines, "analysis", checkpoint=checkpoint) as controlled,
+    ):
+        sinks = open_sinks(stated(engines, {}))
+        return judge(config, source, controlled.pipeline, sinks, stop, lambda: None, observer=observer)
 
 
 def judge(

@@ -36,7 +36,12 @@ def open_sinks(
         yield PrometheusSink(server, config.sinks.mqtt.vehicle, age_of)
     yield LogSink(tell, epoch_offset, logging.getLevelName(config.sinks.log.level.upper()))
     if config.sinks.jsonl.path:
-        yield JsonlSink(Path(config.sinks.jsonl.path), epoch_offset, append=True)
+        yield JsonlSink(Path(config.sinks.jsonl.path), epoch_offset, append=True, origin=origin)
+    if config.sinks.blackbox.folder is not None:
+        from dms.recording.about import about  # as below
+        from dms.recording.blackbox import BlackBox
+
+        yield BlackBox(config.sinks.blackbox, *about(config, origin))
     if config.sinks.mqtt.enabled:
         from dms.sinks.mqtt import MqttSink  # as below: a part of the time to the first frame
 
@@ -44,7 +49,7 @@ def open_sinks(
 
 
 def open_local(config: Config, source_is_live: bool, origin: Origin) -> Iterator[Sink]:
-    """Who speaks to the driver on the spot, as configured: told before all others, for it waits for no network."""
+    """Who speaks to the driver on the spot, as configured: told before all others, it needs no network."""
     from dms.sinks.local import open_local_sinks
 
     yield from open_local_sinks(config.sinks, origin, _epoch_offset if source_is_live else lambda: None)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from threading import Thread
@@ -20,6 +19,7 @@ from typing import Any, Protocol
 from dms.config.seat import SeatConfig
 from dms.errors import InputError
 from dms.files import make_folder, write_atomically
+from dms.records import Judgement, Message
 
 log = logging.getLogger(__name__)
 
@@ -102,31 +102,51 @@ class Seat:
         log.warning("cannot use %s (%s): set aside as %s; learning anew", self.path, why, self._aside.name)
 
 
-class Keeper:
-    """Writes what is learned, every few minutes and at the end, from a thread: a slow disk stops no frame."""
+class SeatSink:
+    """Keeps what a learner learns, every few minutes and at the end; made only with the driver's consent.
 
-    def __init__(self, seat: Seat, learner: Learner) -> None:
-        self._seat = seat
+    The learner starts from what is kept. Writing has a thread of its own: a slow disk stops no frame.
+    """
+
+    name = "seat"
+
+    def __init__(self, config: SeatConfig, learner: Learner) -> None:
+        self._seat = Seat(config)
         self._learner = learner
         self._written: Mapping[str, float] = {}
         self._due_s: float | None = None
         self._writing: Thread | None = None
-        self._failed = False
+        self._fault: str | None = None
+        self._closed = False
+        learner.start_from(self._seat.read())
 
-    def tick(self, now_s: float) -> None:
-        """Take the present time, from the thread that judges; returns at once."""
-        if self._due_s is None:
+    def publish(self, message: Message) -> None:
+        """Look at the time of each judgement, from the thread that judges."""
+        if not isinstance(message, Judgement):
+            return
+        now_s = message.observation.captured_s
+        if self._due_s is None or self._due_s - now_s > WRITE_EVERY_S:
             self._due_s = now_s + WRITE_EVERY_S
         if now_s < self._due_s or (self._writing is not None and self._writing.is_alive()):
             return
         self._due_s = now_s + WRITE_EVERY_S
-        self._writing = Thread(
-            target=self._write, args=(dict(self._learner.baseline_figures()),), name="seat"
-        )
+        figures = dict(self._learner.baseline_figures())
+        self._writing = Thread(target=self._write, args=(figures,), name="seat")
         self._writing.start()
+
+    def fault(self) -> str | None:
+        """Why the baseline is not kept; None when all is well."""
+        return self._fault
+
+    def figures(self) -> Mapping[str, float]:
+        """Nothing to tell."""
+        return {}
 
     def close(self) -> None:
         """Write what was learned last."""
+        if self._closed:
+            return
+        self._closed = True
         if self._writing is not None:
             self._writing.join()
         self._write(dict(self._learner.baseline_figures()))
@@ -137,33 +157,17 @@ class Keeper:
         try:
             self._seat.write(figures)
         except InputError as e:
-            if not self._failed:
+            if self._fault is None:
                 log.warning("the driver's baseline is not kept: %s", e)
-            self._failed = True
+            self._fault = f"the driver's baseline is not kept: {e}"
             return
-        self._written, self._failed = figures, False
+        self._written, self._fault = figures, None
 
 
-@contextmanager
-def open_seat(config: SeatConfig, learner: Learner) -> Iterator[Callable[[float], None]]:
-    """Let `learner` start from what is kept, and keep what it learns; yields what is to be told the time.
-
-    Without consent nothing is read or written.
-    """
-    if not config.consent:
-        yield _do_nothing
-        return
-    seat = Seat(config)
-    learner.start_from(seat.read())
-    keeper = Keeper(seat, learner)
-    try:
-        yield keeper.tick
-    finally:
-        keeper.close()
-
-
-def _do_nothing(_now_s: float) -> None:
-    """Nobody agreed to anything."""
+def seat_sinks(config: SeatConfig, learner: Learner) -> Iterator[SeatSink]:
+    """What keeps the baseline; nothing without consent: nothing is read then, and nothing written."""
+    if config.consent:
+        yield SeatSink(config, learner)
 
 
 def _state_folder(environment: Mapping[str, str]) -> Path:

@@ -5,7 +5,7 @@ A profile may extend another: it takes over all its rules, but for those it drop
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from dms.alerts.marked import line_of, read_marked
 from dms.alerts.nearest import nearest
 from dms.alerts.rules import Lockout, Profile, Rule
 from dms.alerts.sensitivity import adjusted, is_adjustable
+from dms.config.alerts import AlertsConfig
 from dms.config.section import PositiveSeconds, Section
 from dms.errors import ConfigError
 from dms.resources import configs_folder
@@ -70,15 +71,13 @@ def load_profile(name_or_path: str, sensitivity: Mapping[str, float] | None = No
     return load_placed(name_or_path, sensitivity).profile
 
 
-def load_profiles(
-    names: Sequence[str], sensitivity: Mapping[str, float] | None = None
-) -> tuple[Profile, ...]:
-    """Read several profiles that are to be in force at once.
+def load_profiles(config: AlertsConfig) -> tuple[Profile, ...]:
+    """Read the profiles that are in force at once, as sharp as configured.
 
     Raises:
         ConfigError: as `load_profile`; or two have one name, or none has a limit that `sensitivity` may move.
     """
-    sensitivity = sensitivity or {}
+    names, sensitivity = config.profiles, config.sensitivity.model_dump()
     placed = {one.place: one for one in (load_placed(name) for name in names)}
     known = {one.rule.area for profile in placed.values() for one in profile.rules if is_adjustable(one.rule)}
     for area, factor in sensitivity.items():

@@ -142,10 +142,14 @@ class Rule(Section):
     @model_validator(mode="after")
     def _cause_can_be_told(self) -> Rule:
         try:
+            named = {name for _, name, _, _ in string.Formatter().parse(self.cause) if name is not None}
             self.cause.format(**dict.fromkeys(self.when, 0.0))
-        except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
-            fields = [name for _, name, _, _ in string.Formatter().parse(self.cause) if name is not None]
-            raise ValueError(f"cause may only name {', '.join(self.when)}, but has {fields}") from error
+        except (KeyError, IndexError, ValueError, AttributeError) as error:
+            raise ValueError(f"cause may only name {', '.join(self.when)}: {error}") from error
+        if not named <= self.when.keys():
+            raise ValueError(
+                f"cause may only name {', '.join(self.when)}, but has {', '.join(sorted(named))}"
+            )
         return self
 
     @model_validator(mode="after")

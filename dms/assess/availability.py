@@ -1,8 +1,8 @@
 """Whether the driver can be judged at all, and why not.
 
-What is wrong with the picture explains a missing face: a covered lens, darkness, glare and a frozen stream say
-nothing of whether the driver is there, so `no_face_s` stands still under them. Each cause is told once it has
-lasted for its time in `AvailabilityConfig`; `docs/availability.md` lists them.
+What is wrong with the picture explains a missing face: a covered lens, darkness, glare and a frozen stream
+say nothing of whether the driver is there, so `no_face_s` stands still under them. Each cause is told once it
+has lasted for its time in `AvailabilityConfig`; `docs/availability.md` lists them.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Availability:
         # one new picture proves that the stream goes on
         self._timers[UnknownCause.FROZEN] = Timer(0.0, config.no_face_after_s, config.forget_after_s)
         self._strange_view = self._timer()
+        self._partly_stale = self._timer()
         self._pace = Pace()
         self._place = Place()
         self._rival = False
@@ -89,6 +90,7 @@ class Availability:
             self._timers[cause].update(tick, holding)
         holds[UnknownCause.FROZEN] = stands_still
         self._present = tuple(cause for cause, holding in holds.items() if holding)
+        self._partly_stale.update(tick, believed.partly_stale)
         self._note_lacking(tick, believed)
         return believed
 
@@ -122,6 +124,9 @@ class Availability:
         for cause, clock in self._clocks.items():
             if clock.seconds >= self._limit(cause):
                 since_s[cause] = clock.since_s
+        # phones not looked for, by a low level for one, are a cause and no signal: the driver is watched on
+        if self._partly_stale.seconds >= self._limit(UnknownCause.STALE):
+            since_s.setdefault(UnknownCause.STALE, self._partly_stale.onset_s)
         return {cause: begun_s for cause in _SIGNALS if (begun_s := since_s.get(cause)) is not None}
 
     def latest_cause(self, now_s: float) -> dict[UnknownCause, float]:
@@ -173,7 +178,7 @@ class Availability:
         return {
             UnknownCause.NO_FACE: None if reading.face is None or hidden else not reading.face,
             UnknownCause.EYES_HIDDEN: not reading.eyes_readable if seen else None,
-            UnknownCause.STALE: waits or reading.partly_stale,
+            UnknownCause.STALE: waits,
             UnknownCause.TWO_DRIVERS: self._rival if rival_known else None,
         }
 

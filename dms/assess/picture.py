@@ -1,4 +1,4 @@
-"""What is wrong with the picture, told from its measures: covered, dark, glaring, out of focus, turned away."""
+"""What is wrong with the picture, by its measures: covered, dark, glaring, out of focus, turned away."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _ALL = (
 def picture_troubles(reading: Reading, config: AvailabilityConfig) -> dict[UnknownCause, bool | None]:
     """Which of them hold in this one picture; None where it cannot be told.
 
-    A picture in which the driver's eyes are read is neither dark nor glaring nor covered, whatever its levels:
-    at night an infrared camera sees him before a black cabin, by day before bright windows.
+    A picture in which the driver's eyes are read is neither dark nor glaring nor covered, whatever its
+    levels: at night an infrared camera sees him before a black cabin, by day before bright windows.
     """
     quality = reading.quality
     if quality is None:

@@ -1,4 +1,4 @@
-"""Where the driver's face is wont to be, so that a passenger's is not taken for it. No identity: only places."""
+"""Where the driver's face is wont to be, so that a passenger's is not taken for it. Places, no identity."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ class Reading:
     """One observation, sifted. None = unknown; `face` and `blank` are None where their stage gave nothing.
 
     `stale` is an old or failed look at face and eyes; `partly_stale` one at fatigue or distraction, which
-    leaves the rest to be judged. `lost` tells that no frame came, `repeated` that the picture is the one before.
-    `faults` names the stages that failed or gave what cannot be.
+    leaves the rest to be judged. `lost` tells that no frame came, `repeated` that the picture is the one
+    before; `faults` names the stages that failed or gave what cannot be.
     """
 
     face: bool | None

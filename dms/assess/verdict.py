@@ -1,8 +1,8 @@
 """The driver's state, named from the signals: the worst that holds wins, and good must be seen to be said.
 
-The limits are those of the standard, whatever profile is in force: the state is told at any speed, and none of
-the profiles' gates, sensitivities and acknowledgements changes what the driver does. A test holds them equal to
-the default profile's.
+The limits are those of the standard, whatever profile is in force: the state is told at any speed, and none
+of the profiles' gates, sensitivities and acknowledgements changes what the driver does. A test holds them
+equal to the default profile's.
 """
 
 from __future__ import annotations

@@ -88,10 +88,11 @@ class WheelSide:
     the displays lie too alike on both sides. A cabin without an inner mirror must be told.
     """
 
-    def __init__(self, zones: Zones, told: str | None = None) -> None:
+    def __init__(self, zones: Zones, configured: str | None = None) -> None:
         """Start with `left` or `right` where it is configured."""
         self._zones = zones
-        self._told = told
+        self._configured = configured
+        self._told = configured
         self._glances = {"left": 0, "right": 0}
 
     @property
@@ -110,8 +111,8 @@ class WheelSide:
         return 2.0 * max(self._likely(side) for side in self._glances) - 1.0
 
     def tell(self, side: str | None) -> None:
-        """Take what the vehicle says, if it says anything; a configured side stands."""
-        self._told = self._told or side
+        """Take what the vehicle says, if anything: its last word holds, unless a side is configured."""
+        self._told = self._configured or side or self._told
 
     def note(self, view: View) -> None:
         """Take where one short glance went."""

@@ -19,8 +19,11 @@ from dms.cli.campaign import campaign
 from dms.cli.control import control
 from dms.cli.engines import engines
 from dms.cli.evaluate import evaluate
+from dms.cli.explain import bundle, explain, replay
 from dms.cli.options import configured, load, load_run, source_option, start_logging, to_json
+from dms.cli.profiles import profiles
 from dms.cli.score import score
+from dms.cli.seat import seat
 from dms.cli.soak import soak
 from dms.terminal import (
     Commands,
@@ -41,6 +44,8 @@ Examples:
   dms run --config orin                      a shipped overlay, or a file of yours
   dms run --config my.yaml --set sinks.mqtt.enabled=true
   dms analyze drive.mp4 --out frames.jsonl --summary summary.json --overlay seen.mp4
+  dms explain --from frames.jsonl            the alerts of a record; with an id, why it was raised
+  dms profiles show euroncap_2026            the rules of alerts, with their sources
   dms watch --host 10.0.0.5                  live state and alerts of all vehicles of a broker
   dms doctor                                 what is missing here, and its cure
   dms bench --plot speed.png                 every precision on every runtime installed here
@@ -122,6 +127,9 @@ def run(
 @click.option(
     "--overlay", type=click.Path(path_type=Path), help="Video to write, with what was seen drawn in."
 )
+@click.option(
+    "--record", type=click.Path(path_type=Path), help="Bundle of the whole run to write, for `dms replay`."
+)
 @configured
 @click.pass_context
 def analyze(
@@ -130,6 +138,7 @@ def analyze(
     out: Path | None,
     summary: Path | None,
     overlay: Path | None,
+    record: Path | None,
     configs: Sequence[str],
     overrides: Sequence[str],
 ) -> None:
@@ -143,7 +152,7 @@ def analyze(
 
     start_logging(config)
     with StopSignal() as stop, progress("judging", recording_length_s(recording)) as advance:
-        result = judge(config, recording, out, summary, overlay, advance, stop.is_set)
+        result = judge(config, recording, out, summary, overlay, record, advance, stop.is_set)
     click.echo(str(result))
     if stop.received:
         ctx.exit(exit_code(stop.received))
@@ -253,5 +262,20 @@ def schema() -> None:
     click.echo(to_json(config_schema()))
 
 
-for command in (engines, calibrate, evaluate, bench, control, soak, score, campaign, alerts):
+for command in (
+    alerts,
+    bench,
+    bundle,
+    calibrate,
+    campaign,
+    control,
+    engines,
+    evaluate,
+    explain,
+    profiles,
+    replay,
+    score,
+    seat,
+    soak,
+):
     main.add_command(command)

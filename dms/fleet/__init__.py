@@ -25,6 +25,7 @@ from dms.fleet.sharing import Shared, open_shared
 from dms.inputs.hub import open_hubs
 from dms.outputs import demo_broker, metrics_server, open_local, open_sinks
 from dms.records import NOTHING_KNOWN, Context
+from dms.seat import seat_sinks
 from dms.service import Notifier, StopSignal
 from dms.sinks import Sink
 from dms.sinks.log import LogSink
@@ -121,10 +122,22 @@ class Fleet:
     ) -> None:
         """One more camera, with sinks of its own; it closes both. `context` is for its loop."""
         config = self._configs[name]
-        pipeline, governor = shared.open_pipeline(name, config, source)
+        built, governor = shared.open_pipeline(name, config, source)
+        kept = seat_sinks(config.seat, built.assessor)
         reopen = partial(open_source, config.source)
         self._cameras.append(
-            Camera(name, config, source, reopen, pipeline, governor, sinks, self._heart, self._ended, context)
+            Camera(
+                name,
+                config,
+                source,
+                reopen,
+                built.pipeline,
+                governor,
+                [*sinks, *kept],
+                self._heart,
+                self._ended,
+                context,
+            )
         )
 
     def judge(self) -> FleetSummary:
@@ -163,7 +176,7 @@ class Fleet:
 
 
 def camera_config(config: Config, name: str) -> Config:
-    """The configuration of one camera as if it stood alone: its source, vehicle and file of JSON lines.
+    """The configuration of one camera as if it stood alone: its source, vehicle, seat and file of lines.
 
     Raises:
         ConfigError: its vehicle's name would be longer than a topic allows.
@@ -181,7 +194,10 @@ def camera_config(config: Config, name: str) -> Config:
             "jsonl": jsonl.model_copy(update={"path": jsonl.path and _with_name(Path(jsonl.path), name)}),
         }
     )
-    return config.model_copy(update={"source": config.cameras[name], "cameras": {}, "sinks": sinks})
+    seat = config.seat.model_copy(update={"name": f"{config.seat.name}-{name}"})
+    return config.model_copy(
+        update={"source": config.cameras[name], "cameras": {}, "sinks": sinks, "seat": seat}
+    )
 
 
 def _with_name(path: Path, name: str) -> str:

@@ -18,7 +18,6 @@ from dms.control.reader import SensorReader
 from dms.control.sensors import Sensors
 from dms.control.shared import SharedPolicy
 from dms.engines.opening import Opened
-from dms.pipeline import Pipeline
 from dms.sinks.payload import Origin
 from dms.sources import FrameSource
 
@@ -65,7 +64,7 @@ class Shared:
 
     def open_pipeline(
         self, name: str, config: Config, source: FrameSource
-    ) -> tuple[Pipeline, Governor | None]:
+    ) -> tuple[app.Controlled, Governor | None]:
         """The pipeline of a camera, and what changes its level: nothing where frames cannot be late."""
         interval_s = app.interval_of(config.source, source)
         paced = math.isfinite(interval_s)
@@ -79,8 +78,8 @@ class Shared:
             )
         )
         if self._reader is None or not paced:
-            return controlled.pipeline, None
-        return controlled.pipeline, self._governor(name, config.control, controlled, self._reader)
+            return controlled, None
+        return controlled, self._governor(name, config.control, controlled, self._reader)
 
     def _governor(
         self, name: str, config: ControlConfig, controlled: app.Controlled, reader: SensorReader

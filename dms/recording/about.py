@@ -29,7 +29,7 @@ def about(config: Config, origin: Origin) -> tuple[dict[str, Any], Redactor]:
         "platform": f"{sys.platform} {platform.machine()}",
         "profiles": [
             {"name": p.name, "version": p.version, "hash": p.hash, "content": p.model_dump(mode="json")}
-            for p in load_profiles(config.alerts.profiles)
+            for p in load_profiles(config.alerts)
         ],
         "config": redactor.config(config),
     }

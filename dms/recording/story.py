@@ -46,7 +46,8 @@ def _grounds(told: Explanation) -> Iterator[str]:
         value = _number(frame["signals"].get(limit.signal))
         yield f"  {limit.signal} {value}, {limit.kind} {limit.value:g}: {SIGNALS[limit.signal]}"
     yield f"  confidence {_number(frame.get('confidence'))}"
-    yield f"  direction judged by: {frame.get('gaze_source') or 'nothing'}; gaze zone: {frame.get('zone')}"
+    yield f"  direction judged by: {frame.get('gaze_source') or 'nothing'}"
+    yield f"  gaze zone: {frame.get('zone') or 'not told'}"
     yield f"  learned of this driver: {_listing(frame.get('learned'))}"
     yield f"  measured against: {_listing(frame.get('baseline'))}"
     yield f"  one-sigma errors: {_listing(frame.get('uncertainty'))}"

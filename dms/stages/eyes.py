@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,7 @@ from dms.config import TrackingConfig
 from dms.engines.contract import CONTRACTS
 from dms.records import Direction, Eye, Eyes, FrameState
 from dms.stages import filled
+from dms.stages.glasses import GlassesLook
 from dms.stages.tensors import Crop, eyes_crop
 from dms.stages.views import View
 
@@ -44,8 +47,9 @@ class EyesStage:
 
     name = "eyes"
 
-    def __init__(self, view: View, config: TrackingConfig) -> None:
+    def __init__(self, view: View, config: TrackingConfig, glasses: GlassesLook | None = None) -> None:
         self._view = view
+        self._glasses = glasses
         self._config = config
         self._size = CONTRACTS["eyes"].width
 
@@ -56,4 +60,14 @@ class EyesStage:
         crop = eyes_crop(state.seen.face.box)
         outputs = self._view.look(state, crop)
         eyes = read(outputs, crop, self._size, state.frame.captured_s)
-        return filled(state, eyes=eyes if eyes.presence >= self._config.presence else None)
+        if not eyes.presence >= self._config.presence:
+            return filled(state, eyes=None)
+        return filled(state, eyes=self._with_glasses(state, eyes))
+
+    def _with_glasses(self, state: FrameState, eyes: Eyes) -> Eyes:
+        if self._glasses is None:
+            return eyes
+        followed = state.previous is not None and state.previous.eyes is not None
+        frame = state.frame
+        seen = self._glasses.look(frame.captured_s, frame.image, eyes.landmarks, same_face=followed)
+        return replace(eyes, glasses=seen)

@@ -21,6 +21,8 @@ LEGIBLE_CONTRAST, LEGIBLE_BRIGHTNESS, GLARING = 10.0, 16.0, 0.4
 """The view is learned only from pictures that are neither empty nor dark nor glaring."""
 VIEW_EVERY_S = 0.5
 """The view is compared this often: a camera that moved shows for longer."""
+FAINT_EVERY_S = 0.1
+"""And this often in a picture nothing is learned from, to tell at once a dark cabin from a covered lens."""
 
 
 class QualityStage:
@@ -72,7 +74,7 @@ class QualityStage:
     def _compare(self, state: FrameState, rows: Luma, legible: bool) -> float | None:
         now_s = state.frame.captured_s
         elapsed_s = VIEW_EVERY_S if self._view_s is None else now_s - self._view_s
-        if 0 <= elapsed_s < VIEW_EVERY_S:
+        if 0 <= elapsed_s < (VIEW_EVERY_S if legible else FAINT_EVERY_S):
             return self._view
         self._view_s = now_s
         if state.previous is not None and state.previous.face is not None:

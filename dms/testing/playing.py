@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dms.alerts import AlertManager, Profile
 from dms.assess import Assessor
 from dms.config.assess import AssessConfig
+from dms.config.cabin import Cabin
 from dms.records import Alert, Assessment
 from dms.testing.timeline import Timeline
 
@@ -19,9 +20,9 @@ class Played:
     alerts: tuple[Alert, ...]
 
 
-def watch(story: Timeline, config: AssessConfig, *profiles: Profile) -> Played:
+def watch(story: Timeline, config: AssessConfig, *profiles: Profile, cabin: Cabin | None = None) -> Played:
     """Judge a whole story; alerts still up at its end are ended by it."""
-    assessor, manager = Assessor(config), AlertManager(profiles, "story")
+    assessor, manager = Assessor(config, cabin), AlertManager(profiles, "story")
     assessments: list[Assessment] = []
     alerts: list[Alert] = []
     for observation in story.observations():
@@ -32,12 +33,14 @@ def watch(story: Timeline, config: AssessConfig, *profiles: Profile) -> Played:
     return Played(tuple(assessments), (*alerts, *manager.close(max(last_s, story.end_s))))
 
 
-def play(story: Timeline, config: AssessConfig, *profiles: Profile) -> list[Alert]:
+def play(
+    story: Timeline, config: AssessConfig, *profiles: Profile, cabin: Cabin | None = None
+) -> list[Alert]:
     """Judge a whole story; return every phase of every alert, those ended by the story's end included."""
-    return list(watch(story, config, *profiles).alerts)
+    return list(watch(story, config, *profiles, cabin=cabin).alerts)
 
 
-def judge(story: Timeline, config: AssessConfig) -> list[Assessment]:
+def judge(story: Timeline, config: AssessConfig, cabin: Cabin | None = None) -> list[Assessment]:
     """Judge a whole story, one assessment a frame."""
-    assessor = Assessor(config)
+    assessor = Assessor(config, cabin)
     return [assessor.update(observation) for observation in story.observations()]

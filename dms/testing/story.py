@@ -48,7 +48,9 @@ class Story(Timeline):
 
     def driving(self, speed_kmh: float | None = None, **more: Any) -> Story:
         """From here on the vehicle tells this; `more` are other fields of `Vehicle`. None = unknown."""
-        self.set_context(Context(Vehicle(speed_kmh=speed_kmh, **more), configured=True))
+        side = "right" if self._mirrored else "left"
+        vehicle = Vehicle(speed_kmh=speed_kmh, **{"driver_side": side, **more})
+        self.set_context(Context(vehicle, configured=True))
         return self
 
     def reversing(self, speed_kmh: float | None = 5.0) -> Story:
@@ -60,7 +62,7 @@ class Story(Timeline):
         return self.driving(speed_kmh, turn=Turn(side))
 
     def right_hand_drive(self) -> Story:
-        """The wheel is on the right: all places lie mirrored."""
+        """The wheel is on the right, places lie mirrored; the vehicle says so from the next `driving` on."""
         self._mirrored = True
         return self
 

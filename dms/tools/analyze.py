@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -11,9 +12,13 @@ from dms.app import judge_recording
 from dms.config import Config
 from dms.errors import InputError, SinkError
 from dms.files import require_folder, write_atomically
+from dms.recording.about import about
+from dms.recording.checkpoint import Checkpoints
+from dms.recording.record import RecordSink
 from dms.records import Alert, Frame, Judgement, Phase
 from dms.sinks import Sink
 from dms.sinks.jsonl import JsonlSink
+from dms.sinks.payload import Origin
 from dms.sources import open_source
 from dms.summary import Summary
 from dms.tools.overlay import OverlayWriter, draw
@@ -27,27 +32,28 @@ def analyze(
     out: Path | None = None,
     summary: Path | None = None,
     overlay: Path | None = None,
+    record: Path | None = None,
     progress: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Summary:
     """Judge `recording` (anything a source URI can name that ends) by its recorded time.
 
     `out` gets a JSON line a frame, `summary` the summary as JSON, `overlay` a video with what was seen drawn
-    in; `progress` is told the recorded seconds judged so far; `stop` is asked before each frame.
+    in, `record` a bundle of the whole run, to be judged again with `dms replay`; `progress` is told the
+    recorded seconds judged so far; `stop` is asked before each frame.
 
     Raises:
         InputError: the recording is missing, unreadable or no recording, or an output cannot be written or
             would overwrite the recording or another output.
         SinkError: lines of `out` were lost, because the disk is full for instance.
     """
-    _require_outputs(recording, [path for path in (out, summary, overlay) if path])
+    _require_outputs(recording, [path for path in (out, summary, overlay, record) if path])
     source_config = config.source.model_copy(update={"uri": recording, "realtime": False})
     with ExitStack() as stack:
         source = stack.enter_context(closing(open_source(source_config)))
         if source.live:
             raise InputError(f"{recording} never ends: a live source is watched with `dms run`")
-        lines = stack.enter_context(closing(JsonlSink(out))) if out else None
-        sinks: list[Sink] = [lines] if lines else []
+        sinks: list[Sink] = []
         active: dict[str, Alert] = {}
         video = stack.enter_context(closing(OverlayWriter(overlay, source.fps))) if overlay else None
 
@@ -58,11 +64,20 @@ def analyze(
             if progress:
                 progress(frame.captured_s)
 
-        result = judge_recording(config, source, sinks, stop, observe)
+        def open_sinks(origin: Origin) -> list[Sink]:
+            if out:
+                sinks.append(stack.enter_context(closing(JsonlSink(out, origin=origin))))
+            if record:
+                sinks.append(stack.enter_context(closing(RecordSink(record, *about(config, origin)))))
+            return sinks
+
+        checkpoint = Checkpoints(math.inf).due if record else None
+        result = judge_recording(config, source, open_sinks, stop, observe, checkpoint)
     if summary:
         write_atomically(summary, json.dumps(result.to_dict(), indent=2) + "\n")
-    if lines and (fault := lines.fault()):
-        raise SinkError(fault)
+    for sink in sinks:
+        if fault := sink.fault():
+            raise SinkError(fault)
     return result
 
 

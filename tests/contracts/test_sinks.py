@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from dms.config import Config
+from dms.config.blackbox import BlackboxConfig
 from dms.config.local import GpioConfig, HookConfig, SoundConfig
 from dms.config.sinks import MqttConfig, PrometheusConfig
+from dms.recording.about import about
+from dms.recording.blackbox import BlackBox
+from dms.recording.record import RecordSink
 from dms.sinks.gpio import GpioSink
 from dms.sinks.hook import HookSink
 from dms.sinks.jsonl import JsonlSink
@@ -66,7 +71,13 @@ class PrometheusOfItsOwn(PrometheusSink):
         self._own.close()
 
 
+def make_blackbox(tmp_path):
+    return BlackBox(BlackboxConfig(folder=str(tmp_path / "box")), *about(Config(), Origin()))
+
+
 SINKS = {
+    "blackbox": make_blackbox,
+    "record": lambda tmp_path: RecordSink(tmp_path / "run.dms", *about(Config(), Origin())),
     "log": lambda tmp_path: LogSink(),
     "terminal": lambda tmp_path: LogSink(lambda line: None),
     "jsonl": make_jsonl,

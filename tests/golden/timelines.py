@@ -17,8 +17,10 @@ from dms.app import judge_recording
 from dms.assess import Assessor
 from dms.config import Config
 from dms.config.assess import AssessConfig
+from dms.config.cabin_file import read_cabin
 from dms.recording.codec import decode, encode
 from dms.records import Alert, Assessment, Frame, Judgement, Observation
+from dms.resources import configs_folder
 from dms.sources import open_source
 
 FOLDER = Path(__file__).parent
@@ -35,7 +37,7 @@ _DECIMALS = 4
 
 def timeline(name: str) -> list[str]:
     """What is made of a recording, one line an event: changes of the state, and all phases of all alerts."""
-    assessor = Assessor(AssessConfig())
+    assessor = Assessor(AssessConfig(), read_cabin("saloon", configs_folder() / "cabins"))
     manager = AlertManager([load_profile(profile) for profile in PROFILES], name)
     lines: list[str] = []
     told = ""
@@ -84,7 +86,7 @@ def record(name: str, clips: Path) -> None:
         seen.append(judgement.observation)
 
     try:
-        judge_recording(config, source, [], lambda: False, observe)
+        judge_recording(config, source, lambda origin: [], lambda: False, observe)
     finally:
         source.close()
     _save(name, seen)

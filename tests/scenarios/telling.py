@@ -6,19 +6,23 @@ Times of what must come are seconds after `Story.here`; without it, after the le
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache, lru_cache
 
 from dms.alerts import Profile, load_profile
 from dms.config.assess import AssessConfig
+from dms.config.cabin_file import read_cabin
 from dms.records import Alert, Assessment, DriverState, Phase, Severity, UnknownCause
+from dms.resources import configs_folder
 from dms.testing import Story, watch
 
 RATES = (60.0, 30.0, 15.0, 10.0)
 """The finest first: the others are compared with it."""
 LEAD_S = 10.0
 """Every story begins with an attentive driver at 90 km/h for so long, unless it says otherwise."""
+CONFIG = AssessConfig()
+SALOON = read_cabin("saloon", configs_folder() / "cabins")
 _ROUNDING_S = 0.01
 
 Tell = Callable[[Story], object]
@@ -105,12 +109,13 @@ class Says:
         return f"{word} *{self.what.value.replace('_', ' ')}* from {self.from_s:g} to {self.to_s:g} s"
 
     def wrong(self, run: Run) -> str | None:
-        for assessment in run.between(self.from_s, self.to_s):
+        judged = run.between(self.from_s, self.to_s)
+        for assessment in judged:
             named = (assessment.state, *assessment.unknown_causes)
             if self.what not in named:
                 told = ", ".join(item.value for item in named)
                 return f"at {assessment.captured_s - run.zero_s:.2f} s it said {told}, not {self.what.value}"
-        return None
+        return None if judged else "nothing was judged"
 
 
 @dataclass(frozen=True)
@@ -216,7 +221,6 @@ class NamedStory:
     lead: bool = True
     also: tuple[str, ...] = ()
     """Alerts that may come as well: what the story is not about."""
-    config: AssessConfig = field(default_factory=AssessConfig)
 
     def starting(self) -> list[Starting]:
         return [item for item in self.must if isinstance(item, At | Within)]
@@ -233,7 +237,7 @@ class NamedStory:
         if self.lead:
             story.driving(90).attentive(LEAD_S).here()
         self.tell(story)
-        played = watch(story, self.config, *map(_profile, self.profiles))
+        played = watch(story, CONFIG, *map(_profile, self.profiles), cabin=SALOON)
         return Run(fps, story.zero_s, played.assessments, played.alerts)
 
     def wrong_at(self, fps: float) -> list[str]:

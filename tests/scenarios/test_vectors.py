@@ -14,6 +14,7 @@ from dms.config.assess import AssessConfig
 from dms.records import DriverState, Phase, UnknownCause
 from dms.testing import judge, watch
 from tests.scenarios.cameras import LEAD_S, Camera, cameras, examples
+from tests.scenarios.telling import SALOON
 
 CONFIG = AssessConfig()
 EURONCAP, ADDW = load_profile("euroncap_2026"), load_profile("eu_addw")
@@ -27,7 +28,7 @@ HEADS = st.booleans()
 
 def alerts(story, profile=EURONCAP):
     """Those about the driver: a camera that loses frames at 5 a second is rightly told of, too."""
-    return of_driver(watch(story, CONFIG, profile))
+    return of_driver(watch(story, CONFIG, profile, cabin=SALOON))
 
 
 def of_driver(played):
@@ -236,7 +237,7 @@ def test_12_an_unheeded_warning_escalates(camera):
 @given(cameras(), st.sampled_from(["attentive", "closed", "look_away"]))
 def test_13_a_covered_lens_is_told_and_nothing_else(camera, before):
     story = getattr(camera.story(), before)(1.0).covered(15.0)
-    played = watch(story, CONFIG, EURONCAP)
+    played = watch(story, CONFIG, EURONCAP, cabin=SALOON)
     started = [alert for alert in of_driver(played) if alert.phase is not Phase.END]
     assert [alert.type for alert in started] == ["sensor.blocked"]
     assert started[0].captured_s - LEAD_S <= 1.0 + 10.0
@@ -250,8 +251,8 @@ def test_13_a_covered_lens_is_told_and_nothing_else(camera, before):
 def test_14_sunglasses_are_told_and_the_head_still_counts(camera):
     late_s = camera.tolerance_s(22)
     assume(3.1 + 2 * late_s < 5.0)
-    story = camera.story().sunglasses(12.0).sunglasses(3.1 + 2 * late_s, yaw_deg=-40).sunglasses(4.0)
-    played = watch(story, CONFIG, EURONCAP)
+    story = camera.story().sunglasses(12.0).sunglasses(3.1 + 2 * late_s, yaw_deg=-32).sunglasses(4.0)
+    played = watch(story, CONFIG, EURONCAP, cabin=SALOON)
     got = [(a.type, a.captured_s - LEAD_S) for a in of_driver(played) if a.phase is not Phase.END]
     assert [name for name, _ in got] == ["sensor.eyes_unreadable", LONG]
     assert got[0][1] <= 10.0
@@ -268,7 +269,7 @@ def test_14_sunglasses_are_told_and_the_head_still_counts(camera):
 def test_15_a_slow_droop_stays_a_droop(camera):
     """Lids sink from 0.95 to 0.57 in ten minutes; a baseline that followed them would still say 1.0."""
     story = camera.story().attentive(60.0).droop(600.0, 0.95, 0.57)
-    openness = [assessment.signals["openness"].value for assessment in judge(story, CONFIG)]
+    openness = [assessment.signals["openness"].value for assessment in judge(story, CONFIG, SALOON)]
     known = [value for value in openness if value is not None]
     assert known[len(openness) // 12] > 0.9
     assert known[-1] < 0.7

@@ -57,8 +57,8 @@ def test_events_state_both_engines_where_there_are_two(tmp_path: Path) -> None:
         app.open_engines(wanted.engines, lambda step: None) as engines,
         app.open_cheapest_engines(wanted.engines, engines, lambda step: None) as cheapest,
     ):
-        stated = app.stated(engines, cheapest).engines
-        alone = app.stated(engines, {}).engines
+        stated = app.stated(engines, cheapest).all_forms
+        alone = app.stated(engines, {}).all_forms
     assert set(cheapest) == set(FP32)
     assert " fp32 ort sha256:" in stated["eyes"]
     assert "; from level 2 on " in stated["eyes"]

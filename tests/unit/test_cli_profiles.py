@@ -25,7 +25,7 @@ def test_list_names_every_shipped_profile_on_a_line():
 def test_show_tells_every_rule_with_source_and_line():
     text, profile = run("show", "eu_addw"), load_profile("eu_addw")
     assert all(rule.source in text for rule in profile.rules)
-    assert "eu_addw.yaml:14" in text
+    assert "eu_addw.yaml:13" in text
     assert "area3_s >= 6 (7.5 by the head) (may be 3 to 6)" in text
     shown = json.loads(run("show", "eu_addw", "--json"))
     assert (shown["hash"], len(shown["rules"])) == (profile.hash, len(profile.rules))

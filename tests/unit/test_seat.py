@@ -10,19 +10,27 @@ from dms.assess import Assessor
 from dms.cli.seat import seat as command
 from dms.config.assess import AssessConfig
 from dms.config.seat import SeatConfig
-from dms.seat import WRITE_EVERY_S, Seat, open_seat
+from dms.records import Assessment, DriverState, Judgement, Observation
+from dms.seat import WRITE_EVERY_S, Seat, SeatSink, seat_sinks
 from dms.testing import Story
 
 
 def drive(config, seconds=70.0):
     """One drive in the seat; the last assessment."""
     assessor = Assessor(AssessConfig())
+    sinks = list(seat_sinks(config, assessor))
     last = None
-    with open_seat(config, assessor) as tick:
-        for observation in Story(10.0).attentive(seconds).observations():
-            last = assessor.update(observation)
-            tick(observation.captured_s)
+    for observation in Story(10.0).attentive(seconds).observations():
+        last = assessor.update(observation)
+        for sink in sinks:
+            sink.publish(Judgement(observation, last, (), {}))
+    for sink in sinks:
+        sink.close()
     return last
+
+
+def moment(captured_s):
+    return Judgement(Observation(captured_s, 1), Assessment(captured_s, DriverState.UNKNOWN), (), {})
 
 
 def agreed(folder):
@@ -69,11 +77,12 @@ class Learned:
 
 def test_it_is_written_every_few_minutes_too(tmp_path):
     learner = Learned()
-    with open_seat(agreed(tmp_path), learner) as tick:
-        tick(100.0)
-        assert not list(tmp_path.iterdir())
-        tick(100.0 + WRITE_EVERY_S)
-        learner.figures = {"open_right_any": 0.9}  # closing waits for the writer, then writes the latest
+    sink = SeatSink(agreed(tmp_path), learner)
+    sink.publish(moment(100.0))
+    assert not list(tmp_path.iterdir())
+    sink.publish(moment(100.0 + WRITE_EVERY_S))
+    learner.figures = {"open_right_any": 0.9}  # closing waits for the writer, then writes the latest
+    sink.close()
     assert Seat(agreed(tmp_path)).read() == {"open_right_any": 0.9}
     assert [path.name for path in tmp_path.iterdir()] == ["seat-driver.json"]
 

@@ -3,12 +3,13 @@ import json
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import click
 import pytest
 
 from dms.config.sinks import MqttConfig
-from dms.records import Phase
+from dms.records import Phase, UnknownCause
 from dms.sinks import payload, values
 from dms.watch import watch
 from dms.watch_screen import STALE_AFTER_S, Item, JsonScreen, Screen
@@ -285,3 +286,15 @@ def test_a_broker_that_refuses_the_subscription_is_told_of():
         finally:
             stop.set()
             watcher.join(10)
+
+
+def test_a_state_tells_since_when_it_cannot_judge_how_unsure_it_is_and_what_was_acknowledged():
+    judged = samples.judgement(captured_s=20.0, causes=[UnknownCause.EYES_HIDDEN])
+    unsure = replace(judged, assessment=replace(judged.assessment, confidence=0.55))
+    noted = samples.alert(type="distraction.long", acknowledged_s=19.0)
+    line = click.unstyle(state_line(payload.state(unsure, [noted, samples.alert()], 1, None)))
+    assert "cannot judge: eyes_hidden for 2 s" in line
+    assert "confidence 55%" in line
+    assert "alerts: distraction.long (acknowledged), fatigue.microsleep" in line
+    sure = click.unstyle(state_line(payload.state(judged, [], 1, None)))
+    assert "confidence" not in sure

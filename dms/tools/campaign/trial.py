@@ -46,7 +46,7 @@ def judged(group: Group, seed: int) -> Trial:
     config = Config()
     script = script_of(group, seed)
     told = _Told()
-    summary = judge_recording(config, Drive(script, group.condition), [told], lambda: False)
+    summary = judge_recording(config, Drive(script, group.condition), lambda origin: [told], lambda: False)
     profile = load_profile(config.alerts.profiles[0])
     score = compare(
         group.name, joined(events_of(script, group.condition)), summary.alerts, summary.recorded_s, profile

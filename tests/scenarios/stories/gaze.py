@@ -144,10 +144,14 @@ def holder_message(driver):
     driver.look_at("dash_phone", 4.0, head=False).attentive(5)
 
 
-@story("drives on the right-hand seat, watching his mirror for 3.8 s")
+@story("drives on the right-hand seat, watching his mirror for 3.8 s", lead=False)
 def right_hand_drive(driver):
-    driver.right_hand_drive().driving(90, driver_side="right").attentive(5)
-    driver.look_at("driver_mirror", 3.8).attentive(5)
+    driver.right_hand_drive().driving(90).attentive(10).here().look_at("driver_mirror", 3.8).attentive(5)
+
+
+@story("drives on the right-hand seat, staring into his mirror for 4.8 s", At(4.0, LONG), lead=False)
+def right_hand_stare(driver):
+    driver.right_hand_drive().driving(90).attentive(10).here().look_at("driver_mirror", 4.8).attentive(5)
 
 
 @story("sits high: the camera looks up at him", Says(0, 20, ATTENTIVE), lead=False)

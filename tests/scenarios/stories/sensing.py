@@ -143,7 +143,9 @@ def stale(driver):
 
 
 @story(
-    "is judged twice a second: too seldom for closures", Within(15, TOLD), Says(12, 20, UnknownCause.OVERLOAD)
+    "is judged twice a second: too seldom for closures",
+    Within(15, TOLD, 0.5),
+    Says(12, 20, UnknownCause.OVERLOAD),
 )
 def overload(driver):
     for _ in range(40):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from dms.alerts.profiles import load_placed, load_profile, load_profiles, shipped_profiles
 from dms.alerts.rules import Profile
 from dms.assess.signals import SENSING, SIGNALS
+from dms.config.alerts import AlertsConfig
 from dms.errors import ConfigError
 from dms.records import Severity
 
@@ -176,13 +177,16 @@ def test_sensitivity_beyond_a_clamp_is_refused_with_what_may_be_given():
 
 def test_sensitivity_that_moves_nothing_is_refused():
     with pytest.raises(ConfigError, match=r"alerts\.sensitivity\.fatigue: no rule of eu_addw may be moved"):
-        load_profiles(["eu_addw"], {"fatigue": 1.2, "distraction": 1.0})
+        load_profiles(AlertsConfig(profiles=("eu_addw",), sensitivity={"fatigue": 1.2}))
 
 
 def test_several_are_read_and_one_given_twice_is_one(write):
-    assert [p.name for p in load_profiles(["attend", "eu_addw", "attend"])] == ["attend", "eu_addw"]
+    assert [p.name for p in load_profiles(AlertsConfig(profiles=("attend", "eu_addw", "attend")))] == [
+        "attend",
+        "eu_addw",
+    ]
     with pytest.raises(ConfigError, match=r"its name, attend, is that of .*attend\.yaml too"):
-        load_profiles(["attend", write({**PROFILE, "name": "attend"})])
+        load_profiles(AlertsConfig(profiles=("attend", write({**PROFILE, "name": "attend"}))))
 
 
 # --- what is wrong --------------------------------------------------------------------------------

@@ -229,7 +229,7 @@ def drive(fps, seed):
     return story
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_any_drive_measures_the_same_at_any_rate(seed):
     fine = judged(drive(120.0, seed))[-1].signals
     for fps in (8.0, 25.0, 60.0):

@@ -2,9 +2,9 @@ import pytest
 
 from dms.alerts import load_profile
 from dms.assess import SIGNALS
-from dms.assess.verdict import name_state
+from dms.assess.verdict import doubted, name_state
 from dms.config.assess import VerdictConfig
-from dms.records import DriverState, Signal
+from dms.records import DriverState, Signal, UnknownCause
 
 CONFIG = VerdictConfig()
 GOOD = {name: Signal(0.0) for name in SIGNALS}
@@ -58,3 +58,17 @@ def test_the_state_and_the_shipped_profile_use_the_same_figures():
         ("driver.unresponsive", "closure_s", CONFIG.unresponsive_closure_s),
         ("driver.unresponsive", "off_road_s", CONFIG.unresponsive_off_road_s),
     }
+
+
+@pytest.mark.parametrize("cause", list(UnknownCause))
+def test_a_cause_may_take_the_all_clear_but_hides_nothing_bad(cause):
+    for state in set(DriverState) - {DriverState.ATTENTIVE, DriverState.UNKNOWN}:
+        assert doubted(state, {cause}) is state
+    allowed = {DriverState.ATTENTIVE, DriverState.UNKNOWN, DriverState.FAULT}
+    assert doubted(DriverState.ATTENTIVE, {cause}) in allowed - {DriverState.FAULT}
+
+
+def test_unknown_is_a_fault_only_where_something_is_broken():
+    broken = {cause for cause in UnknownCause if doubted(DriverState.UNKNOWN, {cause}) is DriverState.FAULT}
+    assert broken == {UnknownCause.CAMERA_LOST, UnknownCause.ENGINE_FAILED}
+    assert doubted(DriverState.ATTENTIVE, ()) is DriverState.ATTENTIVE

@@ -96,6 +96,9 @@ def test_what_is_told_stands_above_what_is_seen():
     assert wheel.side == "left"
     wheel.tell("right")
     assert (wheel.side, wheel.confidence) == ("right", 1.0)
+    wheel.tell("left")
+    wheel.tell(None)
+    assert wheel.side == "left"
     configured = WheelSide(Zones(SALOON), "left")
     configured.tell("right")
     assert configured.side == "left"

@@ -11,7 +11,7 @@ from dms.alerts.profiles import load_profile
 from dms.config import Config
 from dms.errors import InputError
 from dms.resources import demo_clip
-from dms.summary import AlertRecord, SummarySink
+from dms.summary import AlertRecord
 from dms.tools import event_report
 from dms.tools.event_truth import Event, find_clips, joined, read_events, simulated_events, truth_of
 from dms.tools.events import ClipScore, compare, required_s, score_clip, total
