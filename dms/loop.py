@@ -225,7 +225,7 @@ class Loop:
             HealthState.FAULT,
             {"internal_fault": f"{type(error).__name__}: {error}", **self._other_troubles()},
         )
-        self._publish(self._pipeline.blind(frame.captured_s, self._known))
+        self._publish(self._pipeline.blind(frame.captured_s, self._known, {"pipeline": str(error)}))
         self._tell_vitals(frame.captured_s)
 
     def _tell(self, frame: Frame, judgement: Judgement) -> None:

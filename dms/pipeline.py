@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from dms.alerts.manager import AlertManager, under_alerts
@@ -88,10 +89,17 @@ class Pipeline:
         self._scheduler.ran(stage_s)
         return judgement
 
-    def blind(self, captured_s: float, context: Context = NOTHING_KNOWN) -> Judgement:
-        """Judge a moment without a frame: the source is lost or late, so all of the driver is unknown."""
+    def blind(
+        self,
+        captured_s: float,
+        context: Context = NOTHING_KNOWN,
+        faults: Mapping[str, str] = MappingProxyType({}),
+    ) -> Judgement:
+        """Judge a moment without a frame: lost, late or, with `faults`, broken on; the driver is unknown."""
         self._previous = None
-        blind = Observation(captured_s, frame_id=-1, context=context, level=self._scheduler.level)
+        blind = Observation(
+            captured_s, frame_id=-1, faults=faults, context=context, level=self._scheduler.level
+        )
         return self._judge(blind, {})
 
     def finish(self) -> Judgement | None:

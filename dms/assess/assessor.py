@@ -11,7 +11,6 @@ from dms.assess.availability import Availability
 from dms.assess.baseline import Baseline
 from dms.assess.driving import Driving
 from dms.assess.drowsiness import Drowsiness
-from dms.assess.forward import Forward
 from dms.assess.reading import Reading, read
 from dms.assess.signals import SIGNALS
 from dms.assess.temporal import ROUNDING_S, Tick
@@ -185,8 +184,7 @@ class Assessor:
 
     def _look_anew(self) -> None:
         """The camera looks elsewhere: no direction that was learned holds, the lids are what they were."""
-        forward = self._baseline.forward = Forward(self._config)
-        self._baseline.head, self._baseline.gaze = forward.head, forward.gaze
+        self._baseline.forget_forward()
         self._attention = Attention(self._config, self._baseline, self._zones, self._wheel)
 
 

@@ -153,7 +153,11 @@ class Baseline:
         self._glasses = Glasses(config.baseline)
         self._sets: dict[bool | None, Levels] = {}
         self._levels = self._set_of(None)
-        self.forward = Forward(config)
+        self.forget_forward()
+
+    def forget_forward(self) -> None:
+        """The camera looks elsewhere: learn the directions anew."""
+        self.forward = Forward(self._config)
         self.head, self.gaze = self.forward.head, self.forward.gaze
 
     @property

@@ -74,29 +74,24 @@ class LostInClosure:
     """Since when the face has been gone that was lost in the middle of a closure too long for a blink.
 
     The timer of the closure stands still meanwhile: what was not seen is not counted. Slumping out of the
-    picture asleep must not look better than sleeping in it, hence this path of its own.
+    picture asleep must not look better than sleeping in it, hence this path of its own. It ends when the
+    face is seen again, or another driver is expected.
     """
 
     def __init__(self, eyes: EyesConfig, availability: AvailabilityConfig) -> None:
         """Take the limits."""
         self._begun_s = eyes.blink_max_s
-        self._forget_s = eyes.closure_lost_forget_s
         self._timer = Timer(eyes.flicker_s, availability.no_face_after_s, availability.forget_after_s)
-        self._over = False
 
     def update(self, tick: Tick, reading: Reading, closure_s: float) -> None:
         """Take one reading; `closure_s` is the closure's length, frozen while nothing is seen of it."""
         if reading.face:
-            self._over = False
             self._timer.update(tick, False)
         elif reading.face is None or reading.blank:
             self._timer.update(tick, None)
         else:
             waiting = self._timer.onset_s is not None or closure_s > self._begun_s
-            self._timer.update(tick, waiting and not self._over)
-        if self._timer.seconds > self._forget_s:
-            self._over = True
-            self._timer.reset()
+            self._timer.update(tick, waiting)
 
     def signal(self) -> Signal:
         """Seconds since the face was lost; 0 where it was not, or not in a closure."""

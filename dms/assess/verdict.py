@@ -16,6 +16,7 @@ from dms.records import DriverState, Signal, UnknownCause
 _DOUBTS = (
     UnknownCause.CALIBRATING,
     UnknownCause.CAMERA_MOVED,
+    UnknownCause.DEFOCUSED,
     UnknownCause.OVERLOAD,
     UnknownCause.TWO_DRIVERS,
 )

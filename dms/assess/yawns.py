@@ -128,9 +128,9 @@ class Cover:
         self.yawn = False
 
     def update(self, tick: Tick, reading: Reading, open_: bool) -> bool:
-        """Take one reading; returns whether the mouth is covered."""
+        """Take one reading; returns whether a hand hides the mouth."""
         covered = reading.mouth_covered is not None and reading.mouth_covered > self._covered_above
-        if not covered:
+        if not covered or self._eats(reading):
             self._note_opening(tick, open_ or (reading.yawn or 0.0) > self._OPENS_ABOVE)
             self.since_s, self.yawn, self._squinted = None, False, False
             return False
@@ -144,6 +144,10 @@ class Cover:
         if self.since_s is not None:
             self._decide(tick.now_s - self.since_s)
         return True
+
+    def _eats(self, reading: Reading) -> bool:
+        """Whether the hand brings food, drink or smoke: such a mouth opens, and is covered, all the time."""
+        return max(reading.eating or 0.0, reading.smoking or 0.0) > self._covered_above
 
     def _note_opening(self, tick: Tick, opening: bool) -> None:
         """Keep when the mouth last began to open, and when it was last seen so."""

@@ -43,7 +43,7 @@ STEPS = (
 
 @click.group()
 def alerts() -> None:
-    """What the driver is told with: sound, lamp and buzzer, a command."""
+    """Hear and see what the driver is told with."""
 
 
 @alerts.command(epilog=EPILOG)

@@ -45,7 +45,7 @@ count_option = click.option(
 
 @click.group(epilog=EPILOG)
 def calibrate() -> None:
-    """Collect and check calibration pictures; find the engines' value ranges.
+    """Calibrate engines by pictures, zones in place.
 
     INT8 engines are only as good as the pictures their ranges come from: these must show the light, poses,
     eyes and faces of the vehicles they will work in. All pictures stay on this machine.

@@ -37,7 +37,10 @@ def explain(
     configs: Sequence[str],
     overrides: Sequence[str],
 ) -> None:
-    """Tell why an alert was raised; without ALERT_ID, which alerts there are."""
+    """Tell why an alert was raised.
+
+    Without ALERT_ID: which alerts there are.
+    """
     where = origin or _configured(configs, overrides)
     from dms.recording import documents, explanation, story
 
@@ -69,7 +72,10 @@ def bundle(
     configs: Sequence[str],
     overrides: Sequence[str],
 ) -> None:
-    """Cut one alert out for a bug report, and show what is handed on: signals, no picture."""
+    """Cut one alert out for a bug report.
+
+    What is handed on is shown: signals and landmarks, no picture.
+    """
     if (alert_id is None) == (not last):
         raise click.UsageError("Give either ALERT_ID or --last.")
     where = origin or _configured(configs, overrides)
@@ -89,7 +95,10 @@ def bundle(
 @json_option
 @click.pass_context
 def replay(ctx: click.Context, path: Path, as_json: bool) -> None:
-    """Judge a bundle again and compare, bit for bit; exit code 1 where something differs."""
+    """Judge a bundle again and compare bit for bit.
+
+    Exit code 1 where something differs.
+    """
     from dataclasses import asdict
 
     from dms import __version__

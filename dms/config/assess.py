@@ -86,8 +86,6 @@ class EyesConfig(Section):
     """Lids less open than this (relative) tell nothing of where the eyes look."""
     sink_after_s: Seconds = 0.5
     """A closure that has lasted this long goes on though the head sinks; a shorter one was a look down."""
-    closure_lost_forget_s: PositiveSeconds = 10.0
-    """A face lost in the middle of a closure is waited for this long; then the loss alone counts."""
     flicker_s: Seconds = 0.1
     """An opening (or a closed mouth) up to this long is noise and does not end a closure (or a yawn)."""
     perclos_usable_share: float = Field(0.5, gt=0, le=1)

@@ -71,8 +71,8 @@ class ImageQuality:
 class Face:
     """Where the driver's face is. `tracked` tells a box followed by landmarks from a fresh detection.
 
-    `rival` is the area of the next largest face over that of this one, 0 where it is the only one, None where
-    the detector did not look on this frame.
+    `rival` is the area of the largest other face within three of its widths over that of this one, 0 where
+    there is none, None where the detector did not look on this frame.
     """
 
     captured_s: float

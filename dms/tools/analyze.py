@@ -54,13 +54,11 @@ def analyze(
         if source.live:
             raise InputError(f"{recording} never ends: a live source is watched with `dms run`")
         sinks: list[Sink] = []
-        active: dict[str, Alert] = {}
-        video = stack.enter_context(closing(OverlayWriter(overlay, source.fps))) if overlay else None
+        drawn = stack.enter_context(closing(_Drawn(overlay, source.fps))) if overlay else None
 
         def observe(frame: Frame, judgement: Judgement) -> None:
-            if video:
-                _follow(active, judgement.alerts)
-                video.write(draw(frame.image, judgement, list(active.values())))
+            if drawn:
+                drawn.add(frame, judgement)
             if progress:
                 progress(frame.captured_s)
 
@@ -75,18 +73,32 @@ def analyze(
         result = judge_recording(config, source, open_sinks, stop, observe, checkpoint)
     if summary:
         write_atomically(summary, json.dumps(result.to_dict(), indent=2) + "\n")
-    for sink in sinks:
-        if fault := sink.fault():
-            raise SinkError(fault)
+    _require_whole(sinks)
     return result
 
 
-def _follow(active: dict[str, Alert], changes: Sequence[Alert]) -> None:
-    """Keep the alerts that stand, by id, in their latest phase."""
-    for alert in changes:
-        active[alert.id] = alert
-        if alert.phase is Phase.END:
-            del active[alert.id]
+class _Drawn:
+    """The video of what was seen, with the alerts that stand."""
+
+    def __init__(self, path: Path, fps: float) -> None:
+        self._video = OverlayWriter(path, fps)
+        self._active: dict[str, Alert] = {}
+
+    def add(self, frame: Frame, judgement: Judgement) -> None:
+        for alert in judgement.alerts:
+            self._active[alert.id] = alert
+            if alert.phase is Phase.END:
+                del self._active[alert.id]
+        self._video.write(draw(frame.image, judgement, list(self._active.values())))
+
+    def close(self) -> None:
+        self._video.close()
+
+
+def _require_whole(sinks: Sequence[Sink]) -> None:
+    for sink in sinks:
+        if fault := sink.fault():
+            raise SinkError(fault)
 
 
 def _require_outputs(recording: str, outputs: Sequence[Path]) -> None:

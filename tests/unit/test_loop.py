@@ -228,8 +228,10 @@ def test_a_lost_camera_is_unknown_at_once_degraded_soon_and_well_when_it_is_back
     assert told_s[1] == pytest.approx(3.0, abs=0.25)  # last frame at 1.0 s, lost after 2 s
     blind = [j for j in rig.judgements() if j.observation.frame_id < 0]
     assert len(blind) == 12
-    assert all(j.assessment.state is DriverState.UNKNOWN for j in blind)
-    assert UnknownCause.STALE in blind[-1].assessment.unknown_causes
+    states = [j.assessment.state for j in blind]
+    assert states == sorted(states, key=(DriverState.UNKNOWN, DriverState.FAULT).index)
+    assert set(states) == {DriverState.UNKNOWN, DriverState.FAULT}  # a loss that lasts is a fault
+    assert UnknownCause.CAMERA_LOST in blind[-1].assessment.unknown_causes
     assert rig.beats == 31 + 12 + 3
 
 

@@ -97,13 +97,15 @@ def test_a_failing_stage_is_unknown_and_told_and_the_rest_goes_on() -> None:
     assert carried.captured_s < judged[2].observation.captured_s
 
 
-def test_a_moment_without_a_frame_is_unknown_and_stale() -> None:
+def test_a_moment_without_a_frame_is_unknown_and_after_a_grace_a_fault() -> None:
     line = pipeline()
     line.step(frame(0))
-    judgement = [line.blind(0.5 + i * 0.5) for i in range(4)][-1]
-    assert judgement.observation.frame_id == -1
-    assert judgement.assessment.state is DriverState.UNKNOWN
-    assert UnknownCause.STALE in judgement.assessment.unknown_causes
+    first, *_, last = [line.blind(0.5 + i * 0.5) for i in range(6)]
+    assert first.observation.frame_id == last.observation.frame_id == -1
+    assert first.assessment.state is DriverState.UNKNOWN
+    assert first.assessment.unknown_causes
+    assert last.assessment.state is DriverState.FAULT
+    assert UnknownCause.CAMERA_LOST in last.assessment.unknown_causes
 
 
 def test_nothing_to_finish_before_the_first_frame() -> None:
