@@ -24,7 +24,7 @@ ARTEFACTS = {backend: runtime.artefacts for backend, runtime in BACKENDS.items()
 INT8_FORMS = {backend: forms["int8"] for backend, forms in ARTEFACTS.items()}
 PRECISIONS = ("fp32", "fp16", "cpu.int8", "trt.int8", "qnn.int8", "lite.fp32", "lite.int8")
 """The artefacts there are, in the order of tables."""
-OPTIONAL = frozenset({"lite.fp32"})
+OPTIONAL = frozenset({"lite.fp32", "qnn.int8"})
 """Artefacts that only a checkout has: without its file, such a row of a manifest does not count."""
 
 

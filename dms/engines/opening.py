@@ -12,7 +12,7 @@ from dms.backends.checked import CheckedBackend
 from dms.backends.device import DeviceEngine
 from dms.config import EngineConfig, EnginesConfig
 from dms.engines.gate import Verdict, chosen_precision, conditions, load_verdict
-from dms.engines.manifest import Manifest, check_signature, load_manifest
+from dms.engines.manifest import OPTIONAL, Manifest, check_signature, load_manifest
 from dms.errors import EngineError, EngineMissing, EngineUnavailable
 from dms.resources import cache_folder, engines_folder
 
@@ -173,9 +173,12 @@ def artefact_for(note: Manifest, precision: str, runtime: str, options: Options)
     artefact = note.precision_for(precision, runtime)
     if artefact not in note.readable(runtime):
         known = ", ".join(note.readable(runtime)) or "none"
+        there = (
+            "point engines.folder to a checkout's engines/, which has it, " if artefact in OPTIONAL else ""
+        )
         raise EngineMissing(
             f"engine {note.net} has no {precision} file for {BACKENDS[runtime].title}, only {known}; "
-            "choose another precision or another backend"
+            f"{there}choose another precision or another backend"
         )
     return artefact
 
