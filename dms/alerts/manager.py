@@ -54,7 +54,7 @@ class AlertManager:
     @property
     def active(self) -> tuple[Alert, ...]:
         """The alerts now up, each in its latest phase."""
-        return tuple(part.alert for part in self._parts if part.alert is not None)
+        return tuple([part.alert for part in self._parts if part.alert is not None])
 
     @property
     def swallowed(self) -> Mapping[str, int]:
@@ -129,7 +129,7 @@ class AlertManager:
 
 def under_alerts(state: DriverState, active: Sequence[Alert]) -> DriverState:
     """The driver's state beside his alerts: nobody is attentive while a warning about him stands."""
-    if state is not DriverState.ATTENTIVE:
+    if state is not DriverState.ATTENTIVE or not active:
         return state
     areas = {
         alert.type.partition(".")[0]

@@ -200,5 +200,8 @@ def _look(region: Neutral | Area3, sample: Direction | None, smooth: Direction |
     return Look.AWAY if region.leaves(smooth) else Look.UNDECIDED
 
 
-def _worst(*looks: Look | None) -> Look | None:
-    return next((look for look in (Look.AWAY, Look.UNDECIDED, Look.ROAD) if look in looks), None)
+def _worst(one: Look | None, other: Look | None) -> Look | None:
+    for look in (Look.AWAY, Look.UNDECIDED, Look.ROAD):
+        if one is look or other is look:
+            return look
+    return None

@@ -89,7 +89,7 @@ class Availability:
         for cause, holding in holds.items():
             self._timers[cause].update(tick, holding)
         holds[UnknownCause.FROZEN] = stands_still
-        self._present = tuple(cause for cause, holding in holds.items() if holding)
+        self._present = tuple([cause for cause, holding in holds.items() if holding])
         self._partly_stale.update(tick, believed.partly_stale)
         self._note_lacking(tick, believed)
         return believed
@@ -108,7 +108,7 @@ class Availability:
         signals = {_SIGNALS[cause]: timer.signal() for cause, timer in self._timers.items()}
         signals.update({_SIGNALS[cause]: clock.signal() for cause, clock in self._clocks.items()})
         lost, failed = self._clocks[UnknownCause.CAMERA_LOST], self._clocks[UnknownCause.ENGINE_FAILED]
-        signals["fault_s"] = max(lost, failed, key=lambda clock: clock.seconds).signal()
+        signals["fault_s"] = (failed if failed.seconds > lost.seconds else lost).signal()
         return signals
 
     def causes(self) -> dict[UnknownCause, float]:
@@ -122,11 +122,13 @@ class Availability:
             if self._timers[cause].seconds >= self._limit(cause)
         }
         for cause, clock in self._clocks.items():
-            if clock.seconds >= self._limit(cause):
+            if clock.since_s is not None and clock.seconds >= self._limit(cause):
                 since_s[cause] = clock.since_s
         # phones not looked for, by a low level for one, are a cause and no signal: the driver is watched on
         if self._partly_stale.seconds >= self._limit(UnknownCause.STALE):
             since_s.setdefault(UnknownCause.STALE, self._partly_stale.onset_s)
+        if not since_s:
+            return {}
         return {cause: begun_s for cause in _SIGNALS if (begun_s := since_s.get(cause)) is not None}
 
     def latest_cause(self, now_s: float) -> dict[UnknownCause, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dms.assess.signals import NOTHING
 from dms.assess.temporal import LowPass, Tick
 from dms.records import Signal
 
@@ -23,7 +24,7 @@ class Since:
 
     def signal(self) -> Signal:
         """Seconds and onset; 0 while it does not hold."""
-        return Signal(self.seconds, self.since_s)
+        return NOTHING if self.since_s is None else Signal(self.seconds, self.since_s)
 
     def update(self, now_s: float, state: bool | None, since_s: float | None = None) -> None:
         """Take what is so now, and has been since `since_s` where that is known."""

@@ -45,7 +45,7 @@ def picture_troubles(reading: Reading, config: AvailabilityConfig) -> dict[Unkno
 
 def hides(troubles: dict[UnknownCause, bool | None]) -> bool:
     """Whether such a picture says nothing of whether the driver is there."""
-    return any(troubles[cause] for cause in (UnknownCause.BLOCKED, UnknownCause.DARK, UnknownCause.GLARE))
+    return bool(troubles[UnknownCause.BLOCKED] or troubles[UnknownCause.DARK] or troubles[UnknownCause.GLARE])
 
 
 def _below(value: float | None, limit: float) -> bool | None:

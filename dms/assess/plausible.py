@@ -7,16 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dms.records import Box, Direction, Eye, Eyes, ImageQuality, Observation
+from dms.records import Box, Direction, Distraction, Eye, Eyes, Fatigue, ImageQuality, Observation
 
 _OVERSHOOT = 0.05
 """A share a little beyond 0 or 1 is an engine's rounding; further out it is none."""
 _FARTHEST_PX = 1e5
 """No camera has so many pixels a side: a box beyond is none."""
-_SHARES = {
-    "fatigue": ("closed_right", "closed_left", "yawn", "mouth_covered", "squint"),
-    "distraction": ("phone_at_ear", "phone_in_hand", "eating_drinking", "smoking", "hand_on_face", "none"),
-}
 
 
 def garbled(observation: Observation) -> Iterator[str]:
@@ -28,10 +24,10 @@ def garbled(observation: Observation) -> Iterator[str]:
         yield "face"
     if eyes is not None and not _are_eyes(eyes):
         yield "eyes"
-    for stage, fields in _SHARES.items():
-        part = getattr(observation, stage)
-        if part is not None and not all(is_share(getattr(part, field)) for field in fields):
-            yield stage
+    if observation.fatigue is not None and not _is_fatigue(observation.fatigue):
+        yield "fatigue"
+    if observation.distraction is not None and not _is_distraction(observation.distraction):
+        yield "distraction"
 
 
 def is_share(value: float) -> bool:
@@ -72,6 +68,27 @@ def _are_eyes(eyes: Eyes) -> bool:
         and is_direction(eyes.gaze)
         and is_direction(eyes.head)
         and (eyes.glasses is None or is_share(eyes.glasses))
+    )
+
+
+def _is_fatigue(said: Fatigue) -> bool:
+    return (
+        is_share(said.closed_right)
+        and is_share(said.closed_left)
+        and is_share(said.yawn)
+        and is_share(said.mouth_covered)
+        and is_share(said.squint)
+    )
+
+
+def _is_distraction(said: Distraction) -> bool:
+    return (
+        is_share(said.phone_at_ear)
+        and is_share(said.phone_in_hand)
+        and is_share(said.eating_drinking)
+        and is_share(said.smoking)
+        and is_share(said.hand_on_face)
+        and is_share(said.none)
     )
 
 

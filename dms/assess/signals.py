@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from dms.records import Signal
+
+UNKNOWN = Signal(None)
+"""The signal of what is not known."""
+NOTHING = Signal(0.0)
+"""The signal of what does not last."""
+
 LIDS = MappingProxyType(
     {
         "openness": "Lid opening of the more open eye against this driver's open level, 0 to 1.",

@@ -10,6 +10,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
+from dms.assess.signals import NOTHING, UNKNOWN
 from dms.records import Signal
 
 ROUNDING_S = 1e-6
@@ -105,12 +106,15 @@ class Timer:
 
     def signal(self) -> Signal:
         """Seconds and onset, or unknown."""
-        return Signal(self.seconds, self.onset_s) if self.known else Signal(None, self.onset_s)
+        if self.onset_s is None:
+            return NOTHING if self.known else UNKNOWN
+        return Signal(self.seconds if self.known else None, self.onset_s)
 
     def update(self, tick: Tick, state: bool | None, since_s: float | None = None) -> None:
         """Take the condition as it is now; `since_s` sets back the onset where it was confirmed late."""
         if state is not None and self._was is not None and tick.joined:
-            self._doubt_s = max(0.0, min(self._doubt_s, self._unknown_after_s) - tick.elapsed_s)
+            if self._doubt_s > 0.0:
+                self._doubt_s = max(0.0, min(self._doubt_s, self._unknown_after_s) - tick.elapsed_s)
         else:
             self._note_unseen(tick.elapsed_s)
         self._was = state
@@ -118,6 +122,8 @@ class Timer:
         if state is None:
             return
         self._stretch_s = 0.0
+        if not state and self.onset_s is None:
+            return
         begin_s = tick.now_s if since_s is None else since_s
         self._end(begin_s, state)
         if state:

@@ -7,21 +7,23 @@ equal to the default profile's.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Iterable, Mapping
 
 from dms.assess.temporal import ROUNDING_S
 from dms.config.assess import VerdictConfig
 from dms.records import DriverState, Signal, UnknownCause
 
-_DOUBTS = (
-    UnknownCause.CALIBRATING,
-    UnknownCause.CAMERA_MOVED,
-    UnknownCause.DEFOCUSED,
-    UnknownCause.OVERLOAD,
-    UnknownCause.TWO_DRIVERS,
+_DOUBTS = frozenset(
+    {
+        UnknownCause.CALIBRATING,
+        UnknownCause.CAMERA_MOVED,
+        UnknownCause.DEFOCUSED,
+        UnknownCause.OVERLOAD,
+        UnknownCause.TWO_DRIVERS,
+    }
 )
 """Under these the measures can warn, but not give the all-clear."""
-_FAULTS = (UnknownCause.CAMERA_LOST, UnknownCause.ENGINE_FAILED)
+_FAULTS = frozenset({UnknownCause.CAMERA_LOST, UnknownCause.ENGINE_FAILED})
 """These are broken; under every other cause it just cannot be told."""
 
 
@@ -51,11 +53,11 @@ def name_state(signals: Mapping[str, Signal], config: VerdictConfig) -> DriverSt
     return DriverState.ATTENTIVE if _watches(signals) else DriverState.UNKNOWN
 
 
-def doubted(state: DriverState, causes: Container[UnknownCause]) -> DriverState:
+def doubted(state: DriverState, causes: Iterable[UnknownCause]) -> DriverState:
     """The state beside what keeps it from being known. What is known to be bad stays so."""
-    if state is DriverState.ATTENTIVE and any(cause in causes for cause in _DOUBTS):
+    if state is DriverState.ATTENTIVE and not _DOUBTS.isdisjoint(causes):
         state = DriverState.UNKNOWN
-    if state is DriverState.UNKNOWN and any(cause in causes for cause in _FAULTS):
+    if state is DriverState.UNKNOWN and not _FAULTS.isdisjoint(causes):
         return DriverState.FAULT
     return state
 

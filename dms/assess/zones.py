@@ -108,7 +108,7 @@ class WheelSide:
         """How sure it is, 0 (nothing known) to 1 (told)."""
         if self._told is not None:
             return 1.0
-        return 2.0 * max(self._likely(side) for side in self._glances) - 1.0
+        return 2.0 * max(self._likely("left"), self._likely("right")) - 1.0
 
     def tell(self, side: str | None) -> None:
         """Take what the vehicle says, if anything: its last word holds, unless a side is configured."""
