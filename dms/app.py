@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from dms.alerts.manager import AlertManager
-from dms.alerts.profiles import load_profiles
+from dms.alerts.profiles import load_profiles, unwatched
 from dms.assess.assessor import Assessor
 from dms.config import Config, EnginesConfig, SourceConfig
 from dms.config.cabin_file import read_cabin
@@ -36,7 +36,7 @@ from dms.seat import seat_sinks
 from dms.service import Notifier, StopSignal
 from dms.sinks import Sink
 from dms.sinks.log import LogSink
-from dms.sinks.payload import Origin
+from dms.sinks.system_payload import Origin
 from dms.sources import FrameSource, open_source
 from dms.stages import Stage
 from dms.stages.distraction import DistractionStage
@@ -130,12 +130,15 @@ def open_controlled(
         )
         side = config.cabin.driver_side
         cabin = read_cabin(config.cabin.geometry, configs_folder() / "cabins")
+        profiles = load_profiles(config.alerts)
+        if (told := unwatched(profiles)) is not None:
+            log.warning("alerts.profiles: %s", told)
         assessor = Assessor(config.assess, cabin, None if side == "auto" else side)
         pipeline = Pipeline(
             stages,
             scheduler,
             assessor,
-            AlertManager(load_profiles(config.alerts), session),
+            AlertManager(profiles, session),
             time.perf_counter,
             checkpoint,
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from dms.config.sinks import MqttConfig
 from dms.errors import ConfigError, SinkError
-from dms.sinks.mqtt_client import is_loopback
+from dms.mqtt_client import is_loopback
 
 if TYPE_CHECKING:
     from amqtt.broker import Broker

@@ -31,14 +31,16 @@ def require_folder(path: Path) -> None:
         raise InputError(f"cannot write {path}: {folder} is no folder this user may write to")
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, mode: int = 0o777) -> None:
     """Make sure, before long work, that `folder` is there and can be written into; make it if need be.
+
+    `mode` is for a folder that is made, less the umask; one that is there keeps its own.
 
     Raises:
         InputError: it cannot be made or written into.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode, parents=True, exist_ok=True)
     except OSError as e:
         raise InputError(f"cannot make the folder {folder}: {e.strerror}") from e
     if not os.access(folder, os.W_OK):

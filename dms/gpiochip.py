@@ -7,20 +7,20 @@ from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
-from dms.errors import DmsError
+from dms.errors import ConfigError
 
 
-def library(section: str, error: type[DmsError]) -> ModuleType:
+def library(section: str) -> ModuleType:
     """The package, for a section of the configuration that needs it.
 
     Raises:
-        DmsError: it is not installed, or is version 1; of the class `error`.
+        ConfigError: it is not installed, or is version 1.
     """
     try:
         import gpiod
         import gpiod.line
     except ImportError as e:
-        raise error(
+        raise ConfigError(
             f"{section} needs gpiod 2: install the extra (`pip install 'dms[gpio]'`; python3-libgpiod of "
             "Ubuntu 22.04 is version 1), or leave the lines unset"
         ) from e

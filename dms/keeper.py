@@ -60,8 +60,12 @@ class Keeper:
 
     def fault(self) -> str | None:
         """What keeps the device from working, as a sentence; None when it works."""
+        if self._closed.is_set():
+            return self._fault
+        if not self._thread.is_alive():
+            return "its thread has ended by an error in dms, told in the log; nothing but a restart mends it"
         beat_s = self._beat_s
-        if beat_s is not None and not self._closed.is_set():
+        if beat_s is not None:
             silent_s = time.monotonic() - beat_s
             if silent_s > STALLED_AFTER_S:
                 return f"the device has hung for {silent_s:.0f} s; it is opened anew as soon as it lets go"

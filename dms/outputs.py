@@ -13,7 +13,7 @@ from dms.config import Config
 from dms.sinks import Sink
 from dms.sinks.jsonl import JsonlSink
 from dms.sinks.log import LogSink
-from dms.sinks.payload import Origin
+from dms.sinks.system_payload import Origin
 from dms.sources import FrameSource
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def open_sinks(
         from dms.sinks.prometheus import PrometheusSink
 
         yield PrometheusSink(server, config.sinks.mqtt.vehicle, age_of)
-    yield LogSink(tell, epoch_offset, logging.getLevelName(config.sinks.log.level.upper()))
+    level, several = logging.getLevelName(config.sinks.log.level.upper()), len(config.alerts.profiles) > 1
+    yield LogSink(tell, epoch_offset, level, several)
     if config.sinks.jsonl.path:
         yield JsonlSink(Path(config.sinks.jsonl.path), epoch_offset, append=True, origin=origin)
     if config.sinks.blackbox.folder is not None:

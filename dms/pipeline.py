@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from dms.alerts.manager import AlertManager, under_alerts
+from dms.alerts.manager import AlertManager
 from dms.assess.assessor import Assessor
 from dms.errors import EngineError
 from dms.records import (
@@ -37,10 +37,7 @@ def judged(
     """What is concluded from the next observation: the judgement, and the alerts that change with it."""
     assessment = assessor.update(seen)
     changes = alerts.update(assessment)
-    state = under_alerts(assessment.state, alerts.active)
-    if state is not assessment.state:
-        assessment = replace(assessment, state=state)
-    return assessment, changes
+    return alerts.told(assessment), changes
 
 
 class Pipeline:

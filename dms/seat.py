@@ -118,12 +118,14 @@ class SeatSink:
         self._writing: Thread | None = None
         self._fault: str | None = None
         self._closed = False
+        self._learned = 0.0
         learner.start_from(self._seat.read())
 
     def publish(self, message: Message) -> None:
         """Look at the time of each judgement, from the thread that judges."""
         if not isinstance(message, Judgement):
             return
+        self._learned = message.assessment.learned.get("eyes", 0.0)
         now_s = message.observation.captured_s
         if self._due_s is None or self._due_s - now_s > WRITE_EVERY_S:
             self._due_s = now_s + WRITE_EVERY_S
@@ -143,13 +145,16 @@ class SeatSink:
         return {}
 
     def close(self) -> None:
-        """Write what was learned last."""
+        """Write what was learned last; a drive too short to learn it leaves what was kept, and says so."""
         if self._closed:
             return
         self._closed = True
         if self._writing is not None:
             self._writing.join()
-        self._write(dict(self._learner.baseline_figures()))
+        figures = dict(self._learner.baseline_figures())
+        if not figures:
+            log.info("seat: nothing of this drive is kept: only %.0f %% learned", self._learned * 100)
+        self._write(figures)
 
     def _write(self, figures: Mapping[str, float]) -> None:
         if not figures or figures == self._written:

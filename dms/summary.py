@@ -31,6 +31,7 @@ class AlertRecord:
     detected_s: float
     ended_s: float
     cause: str
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +95,18 @@ class Summary:
             self._given_up(),
             *self._known(),
             f"{self.alert_count} alert{'' if self.alert_count == 1 else 's'}" + (":" if self.alerts else ""),
-            *(
-                f"  {a.onset_s:7.2f} s  {' > '.join(a.types):<44} {a.severity:<9} "
-                f"{a.ended_s - a.onset_s:5.1f} s  {a.cause}"
-                for a in self.alerts
-            ),
+            *self._told(),
         ]
         return "\n".join(line for line in lines if line)
+
+    def _told(self) -> Iterator[str]:
+        """The alerts, a line each; where they are of several profiles, with that."""
+        several = len({alert.profile for alert in self.alerts}) > 1
+        for a in self.alerts:
+            yield (
+                f"  {a.onset_s:7.2f} s  {' > '.join(a.types):<44} {a.severity:<9} "
+                f"{a.ended_s - a.onset_s:5.1f} s  {a.cause}" + (f" ({a.profile})" if several else "")
+            )
 
     def _given_up(self) -> str:
         """Why frames were dropped, and how long the controller gave something up; empty where neither was."""
@@ -243,4 +249,5 @@ def _merge(record: AlertRecord | None, alert: Alert) -> AlertRecord:
         detected_s=record.detected_s if record else alert.detected_s,
         ended_s=alert.captured_s,
         cause=record.cause if record and alert.phase is Phase.END else alert.cause,
+        profile=alert.profile,
     )

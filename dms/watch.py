@@ -15,7 +15,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from dms.config.sinks import MqttConfig
-from dms.sinks.mqtt_client import connect_error, new_client, prefix_topic
+from dms.mqtt_client import connect_error, new_client, prefix_topic
 from dms.watch_screen import Item, Screens
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ POLL_S = 0.2
 HINT_AFTER_S = 5.0
 """A vehicle that runs tells its state twice a second, and its broker the last one at once."""
 QUEUE_LIMIT = 1000
+TO_VEHICLE = ("in/", "cmd/")
+"""What is below these others tell the vehicle; it is not shown."""
 
 
 def watch(
@@ -84,6 +86,8 @@ def _subscribe(config: MqttConfig, topic: str, inbox: queue.Queue[Item | str]) -
 
     def on_message(client: Client, userdata: Any, message: MQTTMessage) -> None:
         vehicle, _, name = message.topic.removeprefix(above).partition("/")
+        if name.startswith(TO_VEHICLE):
+            return
         raw = message.payload.decode("utf-8", "replace")
         put(Item(message.topic, vehicle, name, raw, message.retain))
 

@@ -32,7 +32,7 @@ def state_line(document: Mapping[str, Any]) -> str:
     alerts = ", ".join(_alert(a) for a in _sequence(document.get("alerts")) if isinstance(a, dict))
     parts = [
         state_word(document, width=12),
-        f"cannot judge: {causes}" if causes else "",
+        f"{'partly' if document.get('valid') is True else 'cannot judge'}: {causes}" if causes else "",
         _doubt(document),
         f"eyes {_openness(document)}",
         f"head {_degrees(document.get('head'))}",
@@ -57,6 +57,9 @@ def event_line(document: Mapping[str, Any]) -> str:
     type_ = text(document.get("type"))
     if phase == "end":
         return f"{when}  {'ended':<9} {type_} after {duration_s:.1f} s"
+    evidence = document.get("evidence")
+    if phase == "update" and isinstance(evidence, dict) and "acknowledged_by" in evidence:
+        return f"{when}  {severity.upper():<9} {type_} acknowledged by {text(evidence['acknowledged_by'])}"
     head = click.style(f"{severity.upper():<9} {type_}", fg=_COLOUR_BY_SEVERITY.get(severity), bold=True)
     return f"{when}  {head}: {text(document.get('cause'))}"
 

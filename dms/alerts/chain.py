@@ -6,7 +6,8 @@ no answer. An alert about the sensing ends after the profile's `hold_unknown_s`:
 place.
 
 A stage once reached stands until it has not been held for its `clear_after_s`. The alert shows the gravest
-stage it has reached and ends when none stands any more, and the latch of the stage shown is over.
+stage it has reached and ends when none stands any more, and the latch of the stage shown is over. At a
+standstill no stage with a speed stands: the alert falls back to the gravest that is left, or ends.
 """
 
 from __future__ import annotations
@@ -38,11 +39,6 @@ class Chain:
         self._at_start: Mapping[str, Signal] | None = None
         self.alert: Alert | None = None
         """The alert in its latest phase; None while none is up."""
-
-    @property
-    def swallowed(self) -> Mapping[str, int]:
-        """How many new alerts were held back by `max_per_min`, by type."""
-        return {stage.rule.type: stage.swallowed for stage in self._stages if stage.swallowed}
 
     def update(self, moment: Moment, new_id: str) -> Alert | None:
         """Take the next moment; return the alert if its phase changes. A new alert takes `new_id`."""
@@ -130,6 +126,17 @@ class Chain:
             replace(alert, type=rule.type, severity=rule.severity, acknowledged_s=None), moment
         )
 
+    def _left_at_standstill(self) -> int:
+        """The gravest stage that stands at any speed, -1 if none; the others stand no more."""
+        for stage in self._stages:
+            stage.stands &= stage.rule.speed is None
+        return max((index for index, stage in enumerate(self._stages) if stage.stands), default=-1)
+
+    def _fall_back(self, alert: Alert, index: int, moment: Moment) -> Alert:
+        self._show(index, moment)
+        rule = self._stages[index].rule
+        return self._update(replace(alert, type=rule.type, severity=rule.severity), moment)
+
     def _update(self, alert: Alert, moment: Moment) -> Alert:
         rule = self._stages[self._shown].rule
         self._told_s = moment.now_s
@@ -152,6 +159,9 @@ class Chain:
         unknown = [stage.hold(moment) is None for stage in self._stages if stage.stands]
         self._unknown_s = self._unknown_s + moment.elapsed_s if any(unknown) else 0.0
         if moment.standstill and shown.rule.speed is not None:
+            left = self._left_at_standstill()
+            if left >= 0:
+                return self._fall_back(alert, left, moment)
             ended_by, cause = "standstill", "The vehicle stands."
         elif not any(stage.stands for stage in self._stages) and not self._is_latched(alert, moment):
             ended_by, cause = "cleared", "Over."

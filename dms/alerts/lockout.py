@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
+from dms.alerts.chain import Chain
 from dms.alerts.rules import Lockout, Profile
 from dms.alerts.stage import ROUNDING, Moment
 from dms.records import Alert, Phase, Severity
@@ -14,10 +15,11 @@ LOCKOUT = "driver.lockout"
 
 
 class LockoutWatch:
-    """Counts the emergencies of one profile."""
+    """Counts the emergencies of one profile's chains, while the speed is known: not of a parked car."""
 
-    def __init__(self, profile: Profile, limits: Lockout) -> None:
-        """Start with none."""
+    def __init__(self, profile: Profile, limits: Lockout, chains: Sequence[int]) -> None:
+        """Start with none. `chains`: the places of the profile's chains among all."""
+        self._chains = tuple(chains)
         self._profile = (profile.name, profile.version, profile.hash)
         self._limits = limits
         self._ids: list[str] = []
@@ -25,16 +27,17 @@ class LockoutWatch:
         self.alert: Alert | None = None
         """The alert, once raised; None before, and after the run."""
 
-    def update(self, moment: Moment, active: Iterable[Alert], new_id: str) -> Alert | None:
-        """Take the alerts now up; return the lockout if it begins."""
-        if self.alert is not None:
+    def update(self, moment: Moment, chains: Sequence[Chain], new_id: str) -> Alert | None:
+        """Take all chains; return the lockout if it begins."""
+        if self.alert is not None or moment.signals["speed_kmh"].value is None:
             return None
-        urgent = [a.id for a in active if a.severity is Severity.EMERGENCY and a.profile == self._profile[0]]
-        if not urgent:
+        alerts = [chains[place].alert for place in self._chains]
+        up = [alert.id for alert in alerts if alert is not None and alert.severity is Severity.EMERGENCY]
+        if not up:
             return None
-        new = [one for one in urgent if one not in self._ids]
+        new = [one for one in up if one not in self._ids]
         self._ids += new
-        self._emergency_s += 0.0 if len(new) == len(urgent) else moment.elapsed_s
+        self._emergency_s += 0.0 if len(new) == len(up) else moment.elapsed_s
         limits = self._limits
         if len(self._ids) >= limits.emergencies or self._emergency_s >= limits.emergency_s - ROUNDING:
             self.alert = self._start(moment.assessment.captured_s, new_id)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from dms.alerts.chain import Chain
-from dms.alerts.gates import STANDSTILL_BELOW_KMH, Gate, Reverse
+from dms.alerts.gates import STANDSTILL_BELOW_KMH, Gate, Spell
 from dms.alerts.lockout import LOCKOUT, LockoutWatch
 from dms.alerts.rules import Profile, Rule, Speed
 from dms.alerts.stage import Moment
@@ -23,7 +23,7 @@ class AlertManager:
     """Turns assessments, in order of time, into the phases of alerts.
 
     The order of the profiles does not matter. A chain that several of them share is run once, for the first
-    of them by name. `ignored_acknowledgements` counts those of an alert that is not up.
+    of them by name.
     """
 
     def __init__(self, profiles: Sequence[Profile], session: str) -> None:
@@ -37,15 +37,24 @@ class AlertManager:
         self._number = 1
         self._next_id = f"{session}-1"
         self._gates = [Gate(speed) for speed in speeds]
-        self._reverse = Reverse()
+        self._forward, self._off_standstill = Spell(), Spell()
+        distinct = list(_distinct_chains(ordered))
         self._chains = [
-            Chain(rules, profile, [_place(speeds, rule) for rule in rules])
-            for profile, rules in _distinct_chains(ordered)
+            Chain(rules, profile, [_place(speeds, rule) for rule in rules]) for profile, rules in distinct
         ]
-        self._lockouts = [LockoutWatch(profile, profile.lockout) for profile in ordered if profile.lockout]
+        self._lockouts = [
+            LockoutWatch(
+                profile,
+                profile.lockout,
+                [place for place, (_, rules) in enumerate(distinct) if rules in profile.chains],
+            )
+            for profile in ordered
+            if profile.lockout
+        ]
         self._last_s: float | None = None
         self._now_s = 0.0
-        self.ignored_acknowledgements = 0
+        self._shown: DriverState | None = None
+        self._shown_since_s: float | None = None
 
     @property
     def _parts(self) -> tuple[Chain | LockoutWatch, ...]:
@@ -55,14 +64,6 @@ class AlertManager:
     def active(self) -> tuple[Alert, ...]:
         """The alerts now up, each in its latest phase."""
         return tuple([part.alert for part in self._parts if part.alert is not None])
-
-    @property
-    def swallowed(self) -> Mapping[str, int]:
-        """How many new alerts were held back because there were too many a minute, by type."""
-        counts: Counter[str] = Counter()
-        for chain in self._chains:
-            counts.update(chain.swallowed)
-        return counts
 
     def update(self, assessment: Assessment) -> tuple[Alert, ...]:
         """Take the next assessment; return what starts, changes, is noted, told again or ends."""
@@ -74,13 +75,20 @@ class AlertManager:
             change = chain.update(moment, self._next_id)
             if change is not None:
                 self._take(change, changes)
-        if self._lockouts:
-            active = [chain.alert for chain in self._chains if chain.alert is not None]
-            for lockout in self._lockouts if active else ():
-                change = lockout.update(moment, active, self._next_id)
-                if change is not None:
-                    self._take(change, changes)
+        for lockout in self._lockouts:
+            change = lockout.update(moment, self._chains, self._next_id)
+            if change is not None:
+                self._take(change, changes)
         return tuple(changes)
+
+    def told(self, assessment: Assessment) -> Assessment:
+        """The assessment just taken, with the state as it is told beside the alerts, and since when."""
+        shown = under_alerts(assessment.state, self.active)
+        if shown is not self._shown:
+            self._shown, self._shown_since_s = shown, assessment.captured_s
+        if shown is assessment.state and self._shown_since_s == assessment.state_since_s:
+            return assessment
+        return replace(assessment, state=shown, state_since_s=self._shown_since_s)
 
     def close(self, captured_s: float) -> tuple[Alert, ...]:
         """End what is still up, because the run is over."""
@@ -96,7 +104,6 @@ class AlertManager:
     def _acknowledge(self, given: Acknowledgement, moment: Moment) -> list[Alert]:
         """What is noted by one acknowledgement: of one alert, or of all that are up."""
         if given.alert_id is not None and given.alert_id not in (alert.id for alert in self.active):
-            self.ignored_acknowledgements += 1
             return []
         meant = (
             chain
@@ -114,16 +121,18 @@ class AlertManager:
         speed_kmh = signals["speed_kmh"].value
         for gate in self._gates:
             gate.update(speed_kmh, self._now_s)
-        self._reverse.update(signals["reversing"].value, self._now_s)
+        self._forward.update(not signals["reversing"].value, self._now_s)
+        self._off_standstill.update(speed_kmh is None or speed_kmh >= STANDSTILL_BELOW_KMH, self._now_s)
         return Moment(
             assessment=assessment,
             signals=signals,
             now_s=self._now_s,
             elapsed_s=elapsed_s,
             by_head=assessment.gaze_source == "head",
-            standstill=speed_kmh is not None and speed_kmh < STANDSTILL_BELOW_KMH,
+            standstill=self._off_standstill.is_over(self._now_s),
+            reverses=self._forward.is_over(self._now_s),
             opened_s=[gate.opened_s for gate in self._gates],
-            forward_since_s=self._reverse.forward_since_s,
+            forward_since_s=self._forward.since_s,
         )
 
 

@@ -5,7 +5,7 @@ A profile may extend another: it takes over all its rules, but for those it drop
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,24 @@ from pydantic_core import ErrorDetails
 
 from dms.alerts.contradictions import contradictions
 from dms.alerts.extending import PlacedRule, merged
-from dms.alerts.marked import Path as KeyPath
-from dms.alerts.marked import line_of, read_marked
-from dms.alerts.nearest import nearest
 from dms.alerts.rules import Lockout, Profile, Rule
 from dms.alerts.sensitivity import adjusted, is_adjustable
 from dms.config.alerts import AlertsConfig
+from dms.config.nearest import nearest
 from dms.config.section import PositiveSeconds, Section
+from dms.config.yaml_text import Places, place_of, read_yaml
 from dms.errors import ConfigError
 from dms.resources import configs_folder
 
-__all__ = ["PlacedProfile", "Profile", "load_placed", "load_profile", "load_profiles", "shipped_profiles"]
+__all__ = [
+    "PlacedProfile",
+    "Profile",
+    "load_placed",
+    "load_profile",
+    "load_profiles",
+    "shipped_profiles",
+    "unwatched",
+]
 
 _MESSAGES = {"extra_forbidden": "unknown key", "missing": "is missing: give it, or `extends: sensing`"}
 
@@ -100,6 +107,15 @@ def load_placed(name_or_path: str, sensitivity: Mapping[str, float] | None = Non
     return _adjusted(_load(_file(name_or_path, Path()), ()), sensitivity or {})
 
 
+def unwatched(profiles: Iterable[Profile]) -> str | None:
+    """What these profiles together do not watch, and what to do; None where nothing grave is left out."""
+    if any(profile.watches_sleep for profile in profiles):
+        return None
+    return (
+        "sleep is not watched: no rule is over closed eyes (closure_s); add euroncap_2026 or fleet_guardian"
+    )
+
+
 def shipped_profiles() -> list[str]:
     """The names of the profiles that ship with dms."""
     return sorted(path.stem for path in _folder().glob("*.yaml"))
@@ -127,33 +143,33 @@ def _load(path: Path, above: tuple[Path, ...]) -> PlacedProfile:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot read this profile: {error}") from error
-    content, lines = read_marked(text, str(path))
+    content, places = read_yaml(text, str(path))
     if not isinstance(content, dict):
         raise ConfigError(
             f"{path}: holds no profile: expected the keys {', '.join(ProfileFile.model_fields)}"
         )
-    given = _validated(path, content, lines)
+    given = _validated(content, places)
     base = None
     if given.extends is not None:
-        told_by = f"{path}:{line_of(lines, ('extends',))}: extends"
+        told_by = f"{place_of(places, ('extends',))}: extends"
         base_path = _file(given.extends, path.parent, told_by)
         if base_path.resolve() in (seen.resolve() for seen in (*above, path)):
             raise ConfigError(f"{told_by}: {given.extends} extends this profile itself")
         base = _load(base_path, (*above, path))
-    return _effective(path, given, lines, base)
+    return _effective(path, given, places, base)
 
 
-def _validated(path: Path, content: dict[str, Any], lines: dict[KeyPath, int]) -> ProfileFile:
+def _validated(content: dict[str, Any], places: Places) -> ProfileFile:
     try:
         return ProfileFile.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(_explain(error, path, content, lines)) from error
+        raise ConfigError(_explain(error, content, places)) from error
 
 
-def _explain(error: ValidationError, path: Path, content: dict[str, Any], lines: dict[KeyPath, int]) -> str:
+def _explain(error: ValidationError, content: dict[str, Any], places: Places) -> str:
     """One line a fault: file, line, key, rule, what is wrong."""
     return "\n".join(
-        _fault(fault, f"{path}:{line_of(lines, fault['loc'])}", _rule_name(fault["loc"], content))
+        _fault(fault, place_of(places, fault["loc"]), _rule_name(fault["loc"], content))
         for fault in error.errors()
     )
 
@@ -172,19 +188,16 @@ def _rule_name(location: tuple[int | str, ...], content: dict[str, Any]) -> str:
     return f" (rule {rule['type']})" if isinstance(rule, dict) and "type" in rule else ""
 
 
-def _effective(
-    path: Path, given: ProfileFile, lines: dict[KeyPath, int], base: PlacedProfile | None
-) -> PlacedProfile:
+def _effective(path: Path, given: ProfileFile, places: Places, base: PlacedProfile | None) -> PlacedProfile:
     """What is in force: the rules of `base`, but for those dropped, with those of the file."""
     rules = tuple(
-        PlacedRule(rule, f"{path}:{line_of(lines, ('rules', number))}")
-        for number, rule in enumerate(given.rules)
+        PlacedRule(rule, place_of(places, ("rules", number))) for number, rule in enumerate(given.rules)
     )
     inherited = base.rules if base else ()
     for number, name in enumerate(given.drop):
         known = {one.rule.chain for one in inherited} | {one.rule.type for one in inherited}
         if name not in known:
-            place = f"{path}:{line_of(lines, ('drop', number))}"
+            place = place_of(places, ("drop", number))
             raise ConfigError(f"{place}: drop: no chain or type is called {name!r}; {nearest(name, known)}")
     if base:
         kept = [one for one in inherited if not {one.rule.chain, one.rule.type} & {*given.drop}]

@@ -15,8 +15,8 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from dms.alerts.contradictions import contradictions
-from dms.alerts.nearest import nearest
 from dms.assess.signals import SIGNALS
+from dms.config.nearest import nearest
 from dms.config.section import PositiveSeconds, Seconds, Section
 from dms.records import Severity
 
@@ -208,6 +208,11 @@ class Profile(Section):
     def chains(self) -> tuple[tuple[Rule, ...], ...]:
         """The rules, one tuple a chain."""
         return tuple(tuple(rules) for _, rules in groupby(self.rules, key=lambda rule: rule.chain))
+
+    @property
+    def watches_sleep(self) -> bool:
+        """Whether a rule is over closed eyes."""
+        return any("closure_s" in rule.when for rule in self.rules)
 
     @property
     def hash(self) -> str:

@@ -15,13 +15,14 @@ ROUNDING = 1e-6
 _MINUTE_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made on every frame, see `assess.reading`
 class Moment:
     """One assessment as the rules see it.
 
     `now_s` runs from the start of the run and never back; `elapsed_s` is the step to it. `by_head` tells that
     the head stands in for the eyes. `opened_s` holds for every gate since when it is open, None where it is
-    closed; `forward_since_s` since when the vehicle is not known to reverse, None while it is.
+    closed; `forward_since_s` since when the vehicle is not told to reverse, None while it is. `standstill`
+    and `reverses` have been told long enough to end what is up.
     """
 
     assessment: Assessment
@@ -30,6 +31,7 @@ class Moment:
     elapsed_s: float
     by_head: bool
     standstill: bool
+    reverses: bool
     opened_s: Sequence[float | None]
     forward_since_s: float | None
 
@@ -43,13 +45,12 @@ class Stage:
         self.stands = False
         self.held: bool | None = True
         self.swallowed = 0
-        """New alerts held back by `max_per_min`, in all."""
+        """New alerts held back by `max_per_min` that are not yet told."""
         self._gate = gate
         self._limits = tuple(rule.when.items())
         self._unheld_s = 0.0
         self._suppressed_until_s = FROM_THE_START_S
         self._starts_s: deque[float] = deque()
-        self._told_swallowed = 0
         self.first, limit = self._limits[0]
         """The first signal; below `first_least` the rule is not reached, whatever the others say."""
         self.first_least = -math.inf if limit.at_least is None else limit.at_least - ROUNDING
@@ -97,7 +98,7 @@ class Stage:
 
     def tell_swallowed(self) -> int:
         """How many alerts were held back since this was last told."""
-        untold, self._told_swallowed = self.swallowed - self._told_swallowed, self.swallowed
+        untold, self.swallowed = self.swallowed, 0
         return untold
 
     def _may_start(self, now_s: float) -> bool:
@@ -117,7 +118,7 @@ class Stage:
 
     def _is_held(self, moment: Moment) -> bool | None:
         """Three-valued: one signal that does not hold decides, else one unknown leaves it open."""
-        if self.rule.pauses_in_reverse and moment.forward_since_s is None:
+        if self.rule.pauses_in_reverse and moment.reverses:
             return False
         held: bool | None = True
         for name, limit in self._limits:

@@ -9,10 +9,11 @@ from dataclasses import replace
 from dms.assess.attention import Attention
 from dms.assess.availability import Availability
 from dms.assess.baseline import Baseline
+from dms.assess.clocks import StepsBack
 from dms.assess.driving import Driving
 from dms.assess.drowsiness import Drowsiness
 from dms.assess.reading import Reading, read
-from dms.assess.signals import SIGNALS
+from dms.assess.signals import NOTHING, SIGNALS, UNKNOWN
 from dms.assess.temporal import ROUNDING_S, Tick
 from dms.assess.verdict import doubted, name_state
 from dms.assess.zones import WheelSide, Zones
@@ -40,6 +41,7 @@ class Assessor:
         self._stored: dict[str, float] = {}
         self._baseline = Baseline(config)
         self._last_s: float | None = None
+        self._steps_back = StepsBack()
         self._last: Assessment | None = None
         self._calibrating_since_s: float | None = None
         self._state: DriverState | None = None
@@ -65,8 +67,15 @@ class Assessor:
         return self._baseline.figures()
 
     def update(self, observation: Observation) -> Assessment:
-        """Take the next observation; one from before the last (a clock set back) starts all timers anew."""
-        if not math.isfinite(observation.captured_s) or observation.captured_s == self._last_s:
+        """Take the next observation.
+
+        One from shortly before the last (up to `stale_after_s`) waits for the clock to catch up; one from
+        long before it (a clock set back) starts all timers anew.
+        """
+        if not math.isfinite(observation.captured_s):
+            return self._without_time(observation)
+        self._steps_back.update(observation.captured_s)
+        if self._last_s is not None and 0 <= self._last_s - observation.captured_s <= self.stale_after_s:
             return self._without_time(observation)
         tick = self._tick(observation.captured_s)
         reading = self._availability.update(tick, read(observation, self._config))
@@ -91,9 +100,7 @@ class Assessor:
 
     def _without_time(self, observation: Observation) -> Assessment:
         """The judgement of a moment that is no new one, by a clock that stands still or tells no time."""
-        last = self._last or Assessment(
-            0.0, DriverState.UNKNOWN, signals=dict.fromkeys(SIGNALS, Signal(None))
-        )
+        last = self._last or Assessment(0.0, DriverState.UNKNOWN, signals=dict.fromkeys(SIGNALS, UNKNOWN))
         since_s = {UnknownCause.STALE: last.captured_s, **last.unknown_since_s}
         return replace(
             last,
@@ -114,10 +121,14 @@ class Assessor:
             "calibrating": calibrating,
         }
         causes = self._availability.causes()
+        steps_back = self._steps_back.signal()
+        if steps_back.onset_s is not None:
+            signals["stale_s"] = steps_back
+            causes[UnknownCause.STALE] = steps_back.onset_s
         if calibrating.onset_s is not None:
             causes[UnknownCause.CALIBRATING] = calibrating.onset_s
         signals["unknown_s"] = _longest(causes, now_s)
-        state = doubted(name_state(signals, self._config.verdict), causes)
+        state = doubted(name_state(signals, self._config.verdict), causes, signals)
         if state is DriverState.UNKNOWN and not causes:
             causes = self._availability.latest_cause(now_s)
         if state is not self._state:
@@ -158,9 +169,10 @@ class Assessor:
     def _calibrating(self, now_s: float, reading: Reading) -> Signal:
         """Whether what the driver is judged by now is still the population's measure, not his own."""
         baseline = self._baseline
-        if baseline.head.usable and (baseline.eyes_usable or not reading.eyes_readable):
+        known = baseline.head.usable and not self._attention.in_doubt
+        if known and (baseline.eyes_usable or not reading.eyes_readable):
             self._calibrating_since_s = None
-            return Signal(0.0)
+            return NOTHING
         if self._calibrating_since_s is None:
             self._calibrating_since_s = now_s
         return Signal(1.0, self._calibrating_since_s)
@@ -191,4 +203,4 @@ class Assessor:
 def _longest(causes: Mapping[UnknownCause, float], now_s: float) -> Signal:
     """How long the driver has not been fully judged."""
     since_s = min(causes.values(), default=None)
-    return Signal(0.0) if since_s is None else Signal(now_s - since_s, since_s)
+    return NOTHING if since_s is None else Signal(now_s - since_s, since_s)

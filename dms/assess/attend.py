@@ -12,7 +12,8 @@ FULL_S = 2.0
 REFILL_DELAY_S = 0.1
 """A look back fills the buffer only after this: the eyes must settle first."""
 LATENCY_S = 1.0
-"""Mirrors and the speedometer drain it only after this."""
+"""Mirrors and the speedometer drain it only after this. Looks at the road earn it back second by second, as
+they fill the buffer: else glances of just this length, however dense, would never drain it [E]."""
 
 
 class AttenD:
@@ -37,8 +38,9 @@ class AttenD:
         before_s = max(self._on_road_s, REFILL_DELAY_S)
         self._on_road_s += seconds
         if self._on_road_s > before_s:
-            self.buffer_s = min(FULL_S, self.buffer_s + self._on_road_s - before_s)
-            self._latency_left_s = LATENCY_S
+            gained_s = self._on_road_s - before_s
+            self.buffer_s = min(FULL_S, self.buffer_s + gained_s)
+            self._latency_left_s = min(LATENCY_S, self._latency_left_s + gained_s)
 
     def _drain(self, settled: Stretch) -> None:
         self._on_road_s = 0.0

@@ -2,8 +2,9 @@
 
 Off the road is whoever turns the head out of its ellipse around the forward direction, or the gaze out of
 its own. Gaze counts while it can be trusted (an eye seen and open, its error small, its forward direction
-learned); else the head judges alone. Closed eyes are neither on nor off the road, and eyes that cannot be
-read any more in the middle of a look away leave it open whether it has ended.
+learned); else the head judges alone. Closed eyes are neither on nor off the road; a blink does not interrupt
+a look away. Eyes that cannot be read any more in the middle of a look away leave it open whether it has ended,
+until they are seen on the road, or the head has turned away and back.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from dms.assess.activity import Hands
 from dms.assess.attend import AttenD
 from dms.assess.baseline import Baseline
 from dms.assess.forward import Neutral, excess
-from dms.assess.glances import Course, Glance, Look, LookTimer, Smoothed, Vats
+from dms.assess.glances import Blinks, Course, Glance, Look, LookTimer, Smoothed, Vats
 from dms.assess.reading import Reading
+from dms.assess.signals import UNKNOWN
 from dms.assess.temporal import Tick, Timer
 from dms.assess.zones import View, WheelSide, Zones, as_the_driver_sees
 from dms.config.assess import AssessConfig, RoadConfig
@@ -39,6 +41,8 @@ UNLEARNED = 0.5
 SHORT_GLANCE_S = (0.2, 2.0)
 """Such glances tell on which side the inner mirror is (mirror glances: 0.75 to 1.1 s, Taoka 1990)."""
 
+_WORST_FIRST = (Look.AWAY, Look.UNDECIDED, Look.ROAD)
+
 
 class Area3:
     """The distraction area of (EU) 2023/2590, against a learned forward direction."""
@@ -54,6 +58,10 @@ class Area3:
         aside_deg = abs(direction.yaw_deg - self._neutral.yaw_deg)
         return down_deg < AREA3_PITCH_DEG and aside_deg <= AREA3_YAW_DEG
 
+    def doubts(self, direction: Direction) -> bool:
+        """Whether a direction in the area may be none after all."""
+        return False
+
 
 class Attention:
     """Folds readings into the signals of gaze, head and hands."""
@@ -63,7 +71,7 @@ class Attention:
         road, availability = config.road, config.availability
         unknown_after_s, forget_after_s = availability.no_face_after_s, availability.forget_after_s
         self._road = road
-        self._forget_after_s = forget_after_s
+        self._blink_max_s = config.eyes.blink_max_s
         self._forward = baseline.forward
         self._zones = zones
         self._wheel = wheel
@@ -73,7 +81,10 @@ class Attention:
         self._area3_gaze = Area3(self._forward.gaze, road)
         self._fixation = Smoothed(road.smoothing_s)
         self._view: View | None = None
-        self._gaze_left_s: float | None = None  # when the gaze was last seen off the road
+        self._gaze_left = False  # whether the gaze was seen to leave the road, and nothing yet to come back
+        self._closed_since_s: float | None = None
+        self._blinks = Blinks(config.eyes.blink_max_s)
+        self._blinks_below = Blinks(config.eyes.blink_max_s)
         self._course = Course()
         self._glance = Glance(road, unknown_after_s, forget_after_s)
         self._vats = Vats(road)
@@ -84,6 +95,8 @@ class Attention:
         self.gaze_source: str | None = None
         self.zone: str | None = None
         self.confidence = 0.0
+        self.in_doubt = False
+        """Whether it is not known any more, or not yet, which of two directions is the road."""
         self._errors: dict[str, float | None] = {}
 
     def update(self, tick: Tick, reading: Reading, closed: bool | None, moving: bool | None) -> None:
@@ -91,25 +104,26 @@ class Attention:
         head, gaze = self._trusted(reading, closed)
         smooth_head = self._smooth_head.update(tick.elapsed_s, head)
         smooth_gaze = self._smooth_gaze.update(tick.elapsed_s, gaze)
-        by_head = self._on_hold(tick, gaze, _look(self._forward.head, head, smooth_head))
+        by_head = _look(self._forward.head, head, smooth_head)
         by_gaze = _look(self._forward.gaze, gaze, smooth_gaze)
-        look = _worst(by_head, by_gaze)
         self.gaze_source = "gaze" if by_gaze is not None else None if by_head is None else "head"
+        self._note_doubt(head, gaze, by_head, by_gaze)
+        look = self._assured(_worst(by_head, by_gaze), gaze)
         self.confidence = self._confidence(closed, head, gaze)
         self._errors = {
             "head_deg": head.sigma_deg if head else None,
             "gaze_deg": gaze.sigma_deg if gaze else None,
         }
         self._place(tick, look, head, gaze)
-        self._time(tick, look, moving)
-        self._off_task.update(tick, self._of_task(by_head if by_gaze is None else by_gaze))
+        self._time(tick, self._blinks.bridge(tick.now_s, look, closed), moving)
+        engaged = self._of_task(by_head if by_gaze is None else by_gaze)
+        self._off_task.update(tick, self._asleep_or(tick, self._assured(engaged, gaze), closed))
         if gaze is not None:
-            self._area3.update(tick, _look(self._area3_gaze, gaze, smooth_gaze))
+            below = _look(self._area3_gaze, gaze, smooth_gaze)
         else:
             below = _look(self._area3_head, head, smooth_head)
-            self._area3.update(tick, self._on_hold(tick, gaze, below))
-        if by_gaze in (Look.AWAY, Look.ROAD):
-            self._gaze_left_s = tick.now_s if by_gaze is Look.AWAY else None
+        below = self._assured(below, gaze)
+        self._area3.update(tick, self._blinks_below.bridge(tick.now_s, below, closed))
         self._hands.update(tick, reading.phone, reading.eating, reading.smoking)
 
     def signals(self) -> dict[str, Signal]:
@@ -117,8 +131,8 @@ class Attention:
         known = self._glance.known
         return {
             **self._glance.signals(),
-            "off_road_30s": self._vats.signal() if known else Signal(None),
-            "attend_buffer_s": Signal(self._attend.buffer_s if known else None),
+            "off_road_30s": self._vats.signal() if known else UNKNOWN,
+            "attend_buffer_s": Signal(self._attend.buffer_s) if known else UNKNOWN,
             "off_task_s": self._off_task.timer.signal(),
             "area3_s": self._area3.timer.signal(),
             **self._hands.signals(),
@@ -137,11 +151,32 @@ class Attention:
             head = None
         return head, gaze if closed is False and self._forward.gaze.usable else None
 
-    def _on_hold(self, tick: Tick, gaze: Direction | None, by_head: Look | None) -> Look | None:
-        """What the head says, but for a look away that the gaze had begun: the head cannot end that."""
-        if gaze is not None or by_head is not Look.ROAD or self._gaze_left_s is None:
-            return by_head
-        return None if tick.now_s - self._gaze_left_s <= self._forget_after_s else by_head
+    def _note_doubt(
+        self, head: Direction | None, gaze: Direction | None, by_head: Look | None, by_gaze: Look | None
+    ) -> None:
+        """Note what keeps a look at the road from being believed."""
+        if by_gaze is Look.AWAY or (gaze is None and by_head is Look.AWAY):
+            self._gaze_left = gaze is not None
+        elif by_gaze is Look.ROAD:
+            self._gaze_left = False
+        seen, by_seen = (head, by_head) if gaze is None else (gaze, by_gaze)
+        self.in_doubt = self._forward.in_doubt or (seen is not None and by_seen is None)
+
+    def _assured(self, look: Look | None, gaze: Direction | None) -> Look | None:
+        """The look, but unknown for one at the road in doubt: the head cannot end what the gaze began."""
+        if look is Look.ROAD and (self.in_doubt or (gaze is None and self._gaze_left)):
+            return None
+        return look
+
+    def _asleep_or(self, tick: Tick, look: Look | None, closed: bool | None) -> Look | None:
+        """The look, or off the task, from their closing on, for eyes closed longer than for a blink."""
+        if not closed:
+            self._closed_since_s = None
+            return look
+        if self._closed_since_s is None:
+            self._closed_since_s = tick.now_s
+        blinking = tick.now_s - self._closed_since_s <= self._blink_max_s
+        return Look.UNDECIDED if blinking else Look.AWAY
 
     def _place(self, tick: Tick, look: Look | None, head: Direction | None, gaze: Direction | None) -> None:
         """Name the zone; while it is undecided whether the driver looks away, the last one stands."""
@@ -162,8 +197,8 @@ class Attention:
 
     def _time(self, tick: Tick, look: Look | None, moving: bool | None) -> None:
         settled = self._course.update(tick, look, self.zone)
-        free_s = self._glance.update(tick, look, settled)
-        self._vats.update(tick, settled, free_s)
+        self._glance.update(tick, look, settled)
+        self._vats.update(tick, settled)
         self._attend.update(settled)
         if self._glance.ended_s is not None:
             self._learn_side(self._glance.ended_s, moving)
@@ -197,11 +232,13 @@ def _look(region: Neutral | Area3, sample: Direction | None, smooth: Direction |
         return None
     if not region.leaves(sample):
         return Look.ROAD
+    if region.doubts(sample):
+        return None
     return Look.AWAY if region.leaves(smooth) else Look.UNDECIDED
 
 
 def _worst(one: Look | None, other: Look | None) -> Look | None:
-    for look in (Look.AWAY, Look.UNDECIDED, Look.ROAD):
+    for look in _WORST_FIRST:
         if one is look or other is look:
             return look
     return None

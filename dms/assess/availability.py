@@ -14,7 +14,7 @@ from dms.assess.clocks import Pace, Since
 from dms.assess.picture import hides, picture_troubles
 from dms.assess.place import Place
 from dms.assess.reading import Reading
-from dms.assess.temporal import ROUNDING_S, Tick, Timer
+from dms.assess.temporal import ROUNDING_S, Tick, Timer, TimeWindow
 from dms.config.assess import AvailabilityConfig
 from dms.records import Signal, UnknownCause
 
@@ -45,6 +45,21 @@ _BY_CLOCK = (
 )
 """Causes that gaps do not interrupt: timed by the clock. The others are timed by what was seen."""
 
+_HELD_S = 0.1
+"""A slow camera in a fast stream repeats each picture; one that stands for longer is not believed."""
+_WINDOW_S, _MOST_S = 10.0, 5.0
+"""More than half of ten seconds not judged is a loss, however often it is interrupted."""
+_FACELESS = (
+    UnknownCause.CAMERA_LOST,
+    UnknownCause.FROZEN,
+    UnknownCause.BLOCKED,
+    UnknownCause.DARK,
+    UnknownCause.GLARE,
+    UnknownCause.STALE,
+    UnknownCause.NO_FACE,
+)
+"""Under these not even the face is seen."""
+
 
 class Availability:
     """Folds readings into how long each thing that keeps the driver from being judged has lasted."""
@@ -59,6 +74,7 @@ class Availability:
         self._timers[UnknownCause.FROZEN] = Timer(0.0, config.no_face_after_s, config.forget_after_s)
         self._strange_view = self._timer()
         self._partly_stale = self._timer()
+        self._faceless, self._eyeless = TimeWindow(_WINDOW_S), TimeWindow(_WINDOW_S)
         self._pace = Pace()
         self._place = Place()
         self._rival = False
@@ -78,7 +94,7 @@ class Availability:
         self._clocks[UnknownCause.OVERLOAD].update(tick.now_s, self._pace.too_slow(tick, reading.lost))
         frozen = self._timers[UnknownCause.FROZEN]
         frozen.update(tick, reading.repeated)
-        stands_still = bool(reading.repeated) and frozen.seconds >= self._limit(UnknownCause.FROZEN)
+        stands_still = bool(reading.repeated) and frozen.seconds >= _HELD_S - ROUNDING_S
         believed = reading.unseen() if stands_still else reading
         self._note_driver(tick, believed)
         if not self._place.holds(tick, believed.box):
@@ -92,6 +108,7 @@ class Availability:
         self._present = tuple([cause for cause, holding in holds.items() if holding])
         self._partly_stale.update(tick, believed.partly_stale)
         self._note_lacking(tick, believed)
+        self._note_unjudged(tick, believed)
         return believed
 
     def expect_new_driver(self) -> None:
@@ -109,6 +126,10 @@ class Availability:
         signals.update({_SIGNALS[cause]: clock.signal() for cause, clock in self._clocks.items()})
         lost, failed = self._clocks[UnknownCause.CAMERA_LOST], self._clocks[UnknownCause.ENGINE_FAILED]
         signals["fault_s"] = (failed if failed.seconds > lost.seconds else lost).signal()
+        for cause, onset_s in self._interrupted().items():
+            name, seconds = _SIGNALS[cause], self._seconds(cause)
+            if seconds < _MOST_S:
+                signals[name] = Signal(_MOST_S, onset_s)
         return signals
 
     def causes(self) -> dict[UnknownCause, float]:
@@ -124,17 +145,39 @@ class Availability:
         for cause, clock in self._clocks.items():
             if clock.since_s is not None and clock.seconds >= self._limit(cause):
                 since_s[cause] = clock.since_s
+        for cause, begun_s in self._interrupted().items():
+            onset_s = since_s.get(cause)
+            since_s[cause] = begun_s if onset_s is None else min(onset_s, begun_s)
         # phones not looked for, by a low level for one, are a cause and no signal: the driver is watched on
         if self._partly_stale.seconds >= self._limit(UnknownCause.STALE):
             since_s.setdefault(UnknownCause.STALE, self._partly_stale.onset_s)
         if not since_s:
             return {}
-        return {cause: begun_s for cause in _SIGNALS if (begun_s := since_s.get(cause)) is not None}
+        return {cause: told_s for cause in _SIGNALS if (told_s := since_s.get(cause)) is not None}
 
     def latest_cause(self, now_s: float) -> dict[UnknownCause, float]:
         """What was missing last, however short: for a verdict that must name a cause."""
         since_s = self._lacking.since_s
         return {self._latest: now_s if since_s is None else since_s}
+
+    def _interrupted(self) -> dict[UnknownCause, float]:
+        """What holds now after many losses, and since when: being seen for a moment does not undo them."""
+        begun_s: dict[UnknownCause, float] = {}
+        for window, causes in (
+            (self._faceless, _FACELESS),
+            (self._eyeless, (UnknownCause.EYES_HIDDEN,)),
+        ):
+            if window.seconds > _MOST_S and window.onset_s is not None:
+                begun_s |= {cause: window.onset_s for cause in causes if self._holds(cause)}
+        return begun_s
+
+    def _holds(self, cause: UnknownCause) -> bool:
+        holding = cause is UnknownCause.CAMERA_LOST or cause in self._present
+        return holding and self._seconds(cause) >= self._config.no_face_after_s - ROUNDING_S
+
+    def _seconds(self, cause: UnknownCause) -> float:
+        clock = self._clocks.get(cause)
+        return self._timers[cause].seconds if clock is None else clock.seconds
 
     def _limit(self, cause: UnknownCause) -> float:
         return self._after_s[cause] - ROUNDING_S
@@ -188,6 +231,16 @@ class Availability:
         lacks = _missing(reading)
         self._latest = lacks or self._latest
         self._lacking.update(tick.now_s, lacks is not None)
+
+    def _note_unjudged(self, tick: Tick, reading: Reading) -> None:
+        faceless = reading.stale or not reading.face or not tick.joined
+        for window, unjudged in (
+            (self._faceless, faceless),
+            (self._eyeless, faceless or not reading.eyes_readable),
+        ):
+            if unjudged:
+                window.add(tick.last_s, tick.now_s)
+            window.expire(tick.now_s)
 
 
 def _missing(reading: Reading) -> UnknownCause | None:

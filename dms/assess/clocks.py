@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dms.assess.signals import NOTHING
-from dms.assess.temporal import LowPass, Tick
+from dms.assess.temporal import EventWindow, LowPass, Tick
 from dms.records import Signal
 
 LEAST_RATE_HZ = 5.0
@@ -12,6 +12,9 @@ _SLACK = 1.05
 """Five a second that jitter are no overload."""
 _MEMORY_S = 1.0
 """Time constant of the mean interval between frames: one late frame is no overload."""
+
+_STEPS_WINDOW_S, _STEPS_LEAST = 10.0, 3
+"""One step back in a while is a clock put right; so many in ten seconds are a clock not to be trusted."""
 
 
 class Since:
@@ -53,3 +56,31 @@ class Pace:
             return None
         elapsed_s = min(tick.now_s - last_s, _MEMORY_S)  # a single gap is a loss, told as such
         return self._interval.update(elapsed_s, elapsed_s) > _SLACK / LEAST_RATE_HZ
+
+
+class StepsBack:
+    """Whether the stamps go back again and again."""
+
+    def __init__(self) -> None:
+        """Start before the first stamp."""
+        self._stamp_s: float | None = None
+        self._run_s = 0.0
+        self._steps = EventWindow(_STEPS_WINDOW_S)
+        self._many = Since()
+
+    def update(self, stamp_s: float) -> None:
+        """Take the next stamp, finite."""
+        step_s = 0.0 if self._stamp_s is None else stamp_s - self._stamp_s
+        self._stamp_s = stamp_s
+        self._run_s += max(0.0, step_s)
+        if step_s < 0.0:
+            self._steps.add(self._run_s)
+        self._steps.expire(self._run_s)
+        since_s = self._many.since_s
+        if since_s is not None and since_s > stamp_s:  # by a clock that is not in force any more
+            self._many.since_s = stamp_s
+        self._many.update(stamp_s, len(self._steps) >= _STEPS_LEAST)
+
+    def signal(self) -> Signal:
+        """Seconds since it does, and onset; 0 while it does not."""
+        return self._many.signal()

@@ -6,26 +6,35 @@ s and 6 s. Where the limits lie is a profile's matter.
 
 from __future__ import annotations
 
+import math
+
 from dms.assess.baseline import Baseline
 from dms.assess.openness import Openness, gaze_is_down
 from dms.assess.reading import Reading
+from dms.assess.sampling import SampleRate
 from dms.assess.temporal import Tick, Timer
 from dms.config.assess import AvailabilityConfig, EyesConfig
 from dms.records import Signal
+
+_ONE_FRAME = 1.5
+"""One misread frame lasts this many mean intervals at most; two in a row last longer."""
 
 
 class Closure:
     """The present closure of both eyes, with hysteresis: below 0.3 they close, above 0.5 they open.
 
-    Once closed, one engine alone cannot open the eyes: a sleeper stays asleep through its flicker. Lids
-    lowered while the head hangs far down, or just before it goes down, may just look down, and the engines
-    cannot tell: such a closure does not count (the eyes-off-road rule, which sees the head, takes it), but
-    one that has run for a while goes on, because heads sink in sleep.
+    Once closed, neither one engine nor one frame alone can open the eyes: a sleeper stays asleep through
+    their flicker. Lids lowered while the head hangs far down, or just before it goes down, may just look
+    down, and the engines cannot tell: such a closure does not count (the eyes-off-road rule, which sees the
+    head, takes it), but one that has run for a while goes on, because heads sink in sleep.
     """
 
-    def __init__(self, eyes: EyesConfig, availability: AvailabilityConfig, baseline: Baseline) -> None:
-        """Take the limits and the driver's baseline, which is read, not written."""
+    def __init__(
+        self, eyes: EyesConfig, availability: AvailabilityConfig, baseline: Baseline, rate: SampleRate
+    ) -> None:
+        """Take the limits; the driver's baseline and how often the lids are seen are read, not written."""
         self._eyes = eyes
+        self._rate = rate
         self._baseline = baseline
         self._low = False
         self._timer = Timer(eyes.flicker_s, availability.no_face_after_s, availability.forget_after_s)
@@ -45,6 +54,7 @@ class Closure:
     def update(self, tick: Tick, reading: Reading, openness: Openness | None) -> None:
         """Take one reading and the openness made of it."""
         self.closed = self._is_closed(reading, openness)
+        self._timer.bridge_s = max(self._eyes.flicker_s, _ONE_FRAME * (self._rate.interval_s or 0.0))
         self._timer.update(tick, self.closed)
         self._lost.update(tick, reading, self._timer.seconds)
 
@@ -74,25 +84,26 @@ class LostInClosure:
     """Since when the face has been gone that was lost in the middle of a closure too long for a blink.
 
     The timer of the closure stands still meanwhile: what was not seen is not counted. Slumping out of the
-    picture asleep must not look better than sleeping in it, hence this path of its own. It ends when the
-    face is seen again, or another driver is expected.
+    picture asleep must not look better than sleeping in it, hence this path of its own. Only eyes that are
+    read again end it: neither a covered lens nor a face with hidden eyes tells that he has woken.
     """
 
     def __init__(self, eyes: EyesConfig, availability: AvailabilityConfig) -> None:
         """Take the limits."""
         self._begun_s = eyes.blink_max_s
-        self._timer = Timer(eyes.flicker_s, availability.no_face_after_s, availability.forget_after_s)
+        self._timer = Timer(eyes.flicker_s, availability.no_face_after_s, forget_after_s=math.inf)
+        self._in_closure: bool | None = None  # as the eyes were last read; None: never yet
 
     def update(self, tick: Tick, reading: Reading, closure_s: float) -> None:
         """Take one reading; `closure_s` is the closure's length, frozen while nothing is seen of it."""
-        if reading.face:
+        if reading.face and reading.eyes_readable and not reading.stale:
             self._timer.update(tick, False)
-        elif reading.face is None or reading.blank:
-            self._timer.update(tick, None)
+            self._in_closure = self._timer.onset_s is not None or closure_s > self._begun_s
+        elif reading.face is False and not reading.blank:
+            self._timer.update(tick, self._in_closure)
         else:
-            waiting = self._timer.onset_s is not None or closure_s > self._begun_s
-            self._timer.update(tick, waiting)
+            self._timer.update(tick, None)
 
     def signal(self) -> Signal:
-        """Seconds since the face was lost; 0 where it was not, or not in a closure."""
+        """Seconds since the face was lost; 0 where it was not, or not in a closure, None where unknown."""
         return self._timer.signal()

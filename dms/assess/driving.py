@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from dms.assess.clocks import Since
+from dms.assess.signals import UNKNOWN
 from dms.assess.temporal import Hysteresis, Tick
 from dms.records import Context, Signal
 
@@ -21,15 +23,14 @@ class Driving:
         self._speed_kmh: float | None = None
         self._reversing: bool | None = None
         self._fast = Hysteresis(MOVES_ABOVE_KMH, STANDS_BELOW_KMH)
-        self._unknown_since_s: float | None = None
-        self._unknown_s = 0.0
+        self._unknown = Since()
 
     @property
     def moving(self) -> bool | None:
         """Whether the vehicle moves forward; None where that is not known."""
-        if self._speed_kmh is None:
-            return None
-        return self._fast.on and not self._reversing
+        if self._reversing:
+            return False
+        return None if self._speed_kmh is None else self._fast.on
 
     def update(self, tick: Tick, context: Context) -> None:
         """Take what is known of the vehicle now."""
@@ -38,22 +39,16 @@ class Driving:
         self._reversing = vehicle.reversing
         if self._speed_kmh is not None:
             self._fast.update(self._speed_kmh)
-        self._note_unknown(tick, context.configured and self._speed_kmh is None)
+        self._unknown.update(tick.now_s, context.configured and self._speed_kmh is None)
 
     def signals(self) -> dict[str, Signal]:
         """All signals of this question."""
+        speed_kmh, reversing = self._speed_kmh, self._reversing
         return {
-            "speed_kmh": Signal(self._speed_kmh),
-            "speed_unknown_s": Signal(self._unknown_s, self._unknown_since_s),
-            "reversing": Signal(None if self._reversing is None else float(self._reversing)),
+            "speed_kmh": UNKNOWN if speed_kmh is None else Signal(speed_kmh),
+            "speed_unknown_s": self._unknown.signal(),
+            "reversing": UNKNOWN if reversing is None else Signal(float(reversing)),
         }
-
-    def _note_unknown(self, tick: Tick, unknown: bool) -> None:
-        if not unknown:
-            self._unknown_since_s = None
-        elif self._unknown_since_s is None:
-            self._unknown_since_s = tick.now_s
-        self._unknown_s = 0.0 if self._unknown_since_s is None else tick.now_s - self._unknown_since_s
 
 
 def _speed(speed_kmh: float | None) -> float | None:

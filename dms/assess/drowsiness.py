@@ -15,6 +15,7 @@ from dms.assess.openness import Openness, driver_openness
 from dms.assess.perclos import EXACT_FPS, Perclos
 from dms.assess.reading import Reading
 from dms.assess.sampling import SampleRate
+from dms.assess.signals import UNKNOWN
 from dms.assess.temporal import Tick
 from dms.assess.yawns import Yawns
 from dms.config.assess import AvailabilityConfig, EyesConfig
@@ -29,7 +30,7 @@ class Drowsiness:
         self._eyes = eyes
         self._baseline = baseline
         self._rate = SampleRate()
-        self._closure = Closure(eyes, availability, baseline)
+        self._closure = Closure(eyes, availability, baseline, self._rate)
         self._blinks = Blinks(eyes, self._rate)
         self._own = OwnClosure()
         self._perclos = Perclos(eyes, self._rate)
@@ -57,7 +58,7 @@ class Drowsiness:
     def signals(self) -> dict[str, Signal]:
         """All signals of this question."""
         # while the eyes cannot be read every share stands still, and a share that stands still is unknown
-        lids = self._slow() if self._closure.known else dict.fromkeys(_SLOW, Signal(None))
+        lids = self._slow() if self._closure.known else dict.fromkeys(_SLOW, UNKNOWN)
         return {
             "openness": Signal(self._openness.value if self._openness else None),
             **self._closure.signals(),

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
+from dms.assess.signals import NOTHING, UNKNOWN
 from dms.assess.temporal import ROUNDING_S, EventWindow, LowPass, Tick, Timer, TimeWindow
 from dms.config.assess import RoadConfig
 from dms.config.cabin import GAUGES, MIRRORS
@@ -52,6 +53,25 @@ class Smoothed:
         self._pitch.skip(math.inf)
 
 
+class Blinks:
+    """Lets a look away go on through blinks: undecided while the lids are down, for as long as a blink lasts."""
+
+    def __init__(self, blink_max_s: float) -> None:
+        """Take how long a blink may last."""
+        self._blink_max_s = blink_max_s
+        self._away_s: float | None = None  # when a look was last seen away that nothing else has followed
+
+    def bridge(self, now_s: float, look: Look | None, closed: bool | None) -> Look | None:
+        """Take a look, and whether the eyes are closed; return the look to be timed."""
+        if look is Look.AWAY:
+            self._away_s = now_s
+        elif closed and self._away_s is not None and now_s - self._away_s <= self._blink_max_s:
+            return Look.UNDECIDED
+        elif look is not Look.UNDECIDED:
+            self._away_s = None
+        return look
+
+
 class LookTimer:
     """Times what a look away begins and a look at the road ends, from the first sample of it."""
 
@@ -63,15 +83,15 @@ class LookTimer:
 
     def update(self, tick: Tick, look: Look | None) -> None:
         """Take the present look, None if unknown."""
-        if look is None or look is Look.ROAD or not tick.joined:
+        if look is None or look is Look.ROAD:
             self.since_s = None
-        if look in (Look.AWAY, Look.UNDECIDED) and self.since_s is None:
+            self.timer.update(tick, None if look is None else False)
+            return
+        if self.since_s is None or not tick.joined:
             self.since_s = tick.now_s
         if look is Look.AWAY:
             self.timer.update(tick, True, since_s=self.since_s)
-        elif look is Look.ROAD:
-            self.timer.update(tick, False)
-        elif look is None or not tick.joined:
+        elif not tick.joined:
             self.timer.update(tick, None)
         # an undecided look waits: it is timed, from its beginning, once it is decided
 
@@ -120,17 +140,20 @@ class Course:
 class Glance:
     """The present glance off the road, those of the last minute, and the seconds of it that are free.
 
-    The first `free_s` that a glance is on mirrors or gauges, which driving needs, are free: with Euro NCAP's
-    3 s elsewhere that makes the 4 s it allows there. A zone that cannot be told is none of them.
+    The first `free_s` on mirrors or gauges, which driving needs, are free: with Euro NCAP's 3 s elsewhere
+    that makes the 4 s it allows there. They are free again after as long on the road as empties the cumulated
+    time: short looks back do not make a row of glances free. A zone that cannot be told is none of them.
     """
 
     def __init__(self, road: RoadConfig, unknown_after_s: float, forget_after_s: float) -> None:
         """Take the limits in seconds."""
-        self._free_s = road.free_s
+        self._road = road
         self._look = LookTimer(Timer(road.gap_tolerance_s, unknown_after_s, forget_after_s))
         self._recent = EventWindow(MINUTE_S)
         self._onset_s: float | None = None
-        self._freed_s = 0.0
+        self._freed_s = 0.0  # of the present glance
+        self._left_s = road.free_s
+        self._on_road_s = 0.0
 
     @property
     def since_s(self) -> float | None:
@@ -147,19 +170,28 @@ class Glance:
         """Whether it was seen recently enough where the driver looks."""
         return self._look.timer.known
 
-    def update(self, tick: Tick, look: Look | None, settled: Stretch | None) -> float:
-        """Take the present look and the stretch it settles; return how many seconds of that are free."""
+    def update(self, tick: Tick, look: Look | None, settled: Stretch | None) -> None:
+        """Take the present look and the stretch it settles."""
         self._look.update(tick, look)
         self._recent.expire(tick.now_s)
         if self.ended_s is not None:
             self._recent.add(tick.now_s, self.ended_s)
         if self._look.timer.onset_s != self._onset_s:
             self._onset_s, self._freed_s = self._look.timer.onset_s, 0.0
-        if settled is None or settled.look is not Look.AWAY or settled.zone not in FREE_ZONES:
-            return 0.0
-        free_s = min(settled.seconds, self._free_s - self._freed_s)
-        self._freed_s += free_s
-        return free_s
+        if settled is not None:
+            self._free(settled)
+
+    def _free(self, settled: Stretch) -> None:
+        if settled.look is Look.ROAD:
+            self._on_road_s += settled.seconds
+            if self._on_road_s >= self._road.vats_reset_s - ROUNDING_S:
+                self._left_s = self._road.free_s
+            return
+        self._on_road_s = 0.0
+        if settled.zone in FREE_ZONES:
+            free_s = min(settled.seconds, self._left_s)
+            self._left_s -= free_s
+            self._freed_s += free_s
 
     def signals(self) -> dict[str, Signal]:
         """All signals of single glances."""
@@ -167,9 +199,9 @@ class Glance:
         counted = glance.value is not None
         return {
             "glance_s": glance,
-            "off_road_s": glance if glance.value is None else self._off_road(glance),
-            "glances_60s": Signal(float(count) if counted else None),
-            "mean_glance_s": Signal(self._recent.total / count if counted and count else None),
+            "off_road_s": self._off_road(glance) if glance.value else glance,
+            "glances_60s": Signal(float(count)) if counted else UNKNOWN,
+            "mean_glance_s": Signal(self._recent.total / count) if counted and count else UNKNOWN,
         }
 
     def _off_road(self, glance: Signal) -> Signal:
@@ -187,15 +219,16 @@ class Vats:
 
     def signal(self) -> Signal:
         """Seconds off the road that count, since the oldest of them."""
-        return Signal(self._window.seconds, self._window.onset_s)
+        onset_s = self._window.onset_s
+        return NOTHING if onset_s is None else Signal(self._window.seconds, onset_s)
 
-    def update(self, tick: Tick, settled: Stretch | None, free_s: float) -> None:
-        """Take the stretch settled now, if any; its first `free_s` are free."""
+    def update(self, tick: Tick, settled: Stretch | None) -> None:
+        """Take the stretch settled now, if any."""
         self._window.expire(tick.now_s)
         if settled is None:
             return
         if settled.look is Look.AWAY:
-            self._window.add(settled.start_s + free_s, settled.end_s)
+            self._window.add(settled.start_s, settled.end_s)
             self._on_road_s = 0.0
             return
         self._on_road_s += settled.seconds

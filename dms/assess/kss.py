@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from dms.assess.signals import UNKNOWN
 from dms.records import Signal
 
 _Table = tuple[tuple[float, float], ...]
@@ -91,7 +92,7 @@ def estimate(cues: Cues) -> Band | None:
 def signals(band: Band | None) -> dict[str, Signal]:
     """The band as signals."""
     if band is None:
-        return {"kss_low": Signal(None), "kss_high": Signal(None), "kss_confidence": Signal(None)}
+        return {"kss_low": UNKNOWN, "kss_high": UNKNOWN, "kss_confidence": UNKNOWN}
     return {
         "kss_low": Signal(band.low),
         "kss_high": Signal(band.high),

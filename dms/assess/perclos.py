@@ -8,6 +8,7 @@ at all.
 from __future__ import annotations
 
 from dms.assess.sampling import SampleRate
+from dms.assess.signals import UNKNOWN
 from dms.assess.temporal import Tick, TimeWindow
 from dms.config.assess import EyesConfig
 from dms.records import Signal
@@ -58,7 +59,7 @@ class Perclos:
         """The share of one window, unknown until half of it was seen."""
         usable_s = self._usable[window_s].seconds
         if usable_s < self._usable_share * window_s or not self._rate.at_least(_LEAST_FPS):
-            return Signal(None)
+            return UNKNOWN
         return Signal(min(1.0, max(0.0, self._closed[window_s].seconds / usable_s)))
 
     @property

@@ -13,6 +13,7 @@ _ALL = (
     UnknownCause.DEFOCUSED,
     UnknownCause.CAMERA_MOVED,
 )
+_HIDING = (UnknownCause.BLOCKED, UnknownCause.DARK, UnknownCause.GLARE)
 
 
 def picture_troubles(reading: Reading, config: AvailabilityConfig) -> dict[UnknownCause, bool | None]:
@@ -45,7 +46,7 @@ def picture_troubles(reading: Reading, config: AvailabilityConfig) -> dict[Unkno
 
 def hides(troubles: dict[UnknownCause, bool | None]) -> bool:
     """Whether such a picture says nothing of whether the driver is there."""
-    return bool(troubles[UnknownCause.BLOCKED] or troubles[UnknownCause.DARK] or troubles[UnknownCause.GLARE])
+    return any([troubles[cause] for cause in _HIDING])
 
 
 def _below(value: float | None, limit: float) -> bool | None:

@@ -57,7 +57,7 @@ def is_eye(eye: Eye) -> bool:
 
 def are_points(eyes: Eyes) -> bool:
     """Whether the landmarks are places: an eye seen with landmarks that are none was not seen."""
-    return bool(np.isfinite(eyes.landmarks).all())
+    return bool(np.count_nonzero(np.isfinite(eyes.landmarks)) == eyes.landmarks.size)
 
 
 def _are_eyes(eyes: Eyes) -> bool:
@@ -93,12 +93,15 @@ def _is_distraction(said: Distraction) -> bool:
 
 
 def _is_quality(quality: ImageQuality) -> bool:
-    within = (
-        (quality.contrast, 0.0, 255.0),
-        (quality.brightness, 0.0, 255.0),
-        (quality.saturated, 0.0, 1.0),
-        (quality.sharpness, 0.0, math.inf),
-        (quality.change, 0.0, 255.0),
-        (quality.view, -1.001, 1.001),
+    return (
+        _within(quality.contrast, 0.0, 255.0)
+        and _within(quality.brightness, 0.0, 255.0)
+        and _within(quality.saturated, 0.0, 1.0)
+        and _within(quality.sharpness, 0.0, math.inf)
+        and _within(quality.change, 0.0, 255.0)
+        and _within(quality.view, -1.001, 1.001)
     )
-    return all(value is None or low <= value <= high for value, low, high in within)
+
+
+def _within(value: float | None, low: float, high: float) -> bool:
+    return value is None or low <= value <= high

@@ -6,7 +6,7 @@ engine whose numbers cannot be (NaN, a negative error, a probability of 7) is at
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dms.assess.plausible import are_points, garbled, is_box, is_direction, is_eye, is_share
 from dms.assess.temporal import ROUNDING_S
@@ -14,7 +14,7 @@ from dms.config.assess import AssessConfig
 from dms.records import Box, Direction, Distraction, Eye, Eyes, Face, Fatigue, ImageQuality, Observation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: so many fields, frozen, take four times as long to set, on every frame
 class Reading:
     """One observation, sifted. None = unknown; `face` and `blank` are None where their stage gave nothing.
 
@@ -79,28 +79,27 @@ def read(observation: Observation, config: AssessConfig) -> Reading:
     faults = frozenset((*observation.faults, *garbled(observation)))
     quality = None if "quality" in faults else observation.quality
     blank = None if quality is None else quality.contrast < config.availability.blocked_contrast
-    sifted = _sift(observation, faults, config, blank)
+    face, shown = observation.face, _face_shown(observation, faults, config)
+    if shown and face is not None:
+        return _sift(observation, face, quality, faults, config)
     # a picture that shows nothing may well be the same again
-    change = None if quality is None or sifted.blank else quality.change
-    repeated = None if change is None else change == 0.0
-    return replace(sifted, repeated=repeated, quality=quality, faults=faults)
+    repeated = None if blank else _repeated(quality)
+    return Reading(
+        face=shown, blank=blank, stale=shown is None, repeated=repeated, quality=quality, faults=faults
+    )
 
 
 def _sift(
-    observation: Observation, faults: frozenset[str], config: AssessConfig, blank: bool | None
+    observation: Observation,
+    face: Face,
+    quality: ImageQuality | None,
+    faults: frozenset[str],
+    config: AssessConfig,
 ) -> Reading:
+    """What may be believed beside a face."""
     now_s, oldest_s = observation.captured_s, observation.captured_s - config.availability.stale_after_s
-    face = observation.face
-    if face is None and "face" not in faults:
-        return Reading(face=False, blank=blank, stale=False)
-    # nobody looked, looked in time, or said where: so nobody is known to be missing
-    if face is None or not _fresh(face, oldest_s, now_s) or not is_box(face.box):
-        return Reading(face=None, blank=blank, stale=True)
-    if observation.eyes is None and "eyes" not in faults:
-        # A box in which the eyes engine finds no face is a headrest or a poster.
-        return Reading(face=False, blank=blank, stale=False)
     eyes = observation.eyes
-    if not _fresh(eyes, oldest_s, now_s) or (eyes is not None and not are_points(eyes)):
+    if not _fresh(eyes, oldest_s, now_s) or (eyes is not None and "eyes" in faults and not are_points(eyes)):
         eyes = None
     fatigue = observation.fatigue if _fresh(observation.fatigue, oldest_s, now_s) else None
     distraction = observation.distraction if _fresh(observation.distraction, oldest_s, now_s) else None
@@ -110,6 +109,7 @@ def _sift(
         blank=False,
         stale=eyes is None,
         partly_stale=fatigue is None or distraction is None,
+        repeated=_repeated(quality),
         right=right,
         left=left,
         gaze=gaze,
@@ -126,7 +126,26 @@ def _sift(
         glasses=_share(eyes.glasses) if eyes and eyes.glasses is not None else None,
         rival=face.rival,
         box=face.box,
+        quality=quality,
+        faults=faults,
     )
+
+
+def _face_shown(observation: Observation, faults: frozenset[str], config: AssessConfig) -> bool | None:
+    """Whether the picture shows a face; None where nobody looked, looked in time, or said where."""
+    now_s, oldest_s = observation.captured_s, observation.captured_s - config.availability.stale_after_s
+    face = observation.face
+    if face is None:
+        return None if "face" in faults else False
+    if not _fresh(face, oldest_s, now_s) or ("face" in faults and not is_box(face.box)):
+        return None
+    # A box in which the eyes engine finds no face is a headrest or a poster.
+    return observation.eyes is not None or "eyes" in faults
+
+
+def _repeated(quality: ImageQuality | None) -> bool | None:
+    """Whether the picture is the one before."""
+    return None if quality is None or quality.change is None else quality.change == 0.0
 
 
 def _fresh(part: Face | Eyes | Fatigue | Distraction | None, oldest_s: float, now_s: float) -> bool:
@@ -134,6 +153,8 @@ def _fresh(part: Face | Eyes | Fatigue | Distraction | None, oldest_s: float, no
 
 
 def _share(value: float) -> float | None:
+    if 0.0 < value < 1.0:
+        return value
     return min(1.0, max(0.0, value)) if is_share(value) else None
 
 

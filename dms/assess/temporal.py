@@ -86,7 +86,7 @@ class Timer:
 
     def __init__(self, bridge_s: float, unknown_after_s: float, forget_after_s: float) -> None:
         """Take the three limits in seconds."""
-        self._bridge_s = bridge_s
+        self.bridge_s = bridge_s
         self._unknown_after_s = unknown_after_s
         self._forget_after_s = forget_after_s
         self._was: bool | None = None
@@ -150,7 +150,7 @@ class Timer:
         if self._contrary_since_s is None:
             return
         contrary_s = begin_s - self._contrary_since_s
-        if contrary_s > self._bridge_s + ROUNDING_S or (not state and self._bridge_s == 0):
+        if contrary_s > self.bridge_s + ROUNDING_S or (not state and self.bridge_s == 0):
             ended_s = self._contrary_since_s - self.onset_s - self._unseen_s
             self.reset()
             self.ended_s = ended_s

@@ -17,8 +17,13 @@ _DOUBTS = frozenset(
     {
         UnknownCause.CALIBRATING,
         UnknownCause.CAMERA_MOVED,
+        UnknownCause.DARK,
         UnknownCause.DEFOCUSED,
+        UnknownCause.EYES_HIDDEN,
+        UnknownCause.FROZEN,
+        UnknownCause.GLARE,
         UnknownCause.OVERLOAD,
+        UnknownCause.STALE,
         UnknownCause.TWO_DRIVERS,
     }
 )
@@ -53,9 +58,11 @@ def name_state(signals: Mapping[str, Signal], config: VerdictConfig) -> DriverSt
     return DriverState.ATTENTIVE if _watches(signals) else DriverState.UNKNOWN
 
 
-def doubted(state: DriverState, causes: Iterable[UnknownCause]) -> DriverState:
+def doubted(state: DriverState, causes: Iterable[UnknownCause], signals: Mapping[str, Signal]) -> DriverState:
     """The state beside what keeps it from being known. What is known to be bad stays so."""
-    if state is DriverState.ATTENTIVE and not _DOUBTS.isdisjoint(causes):
+    # with fresh results of the eyes, those of phones alone are old: the driver is watched
+    doubts = _DOUBTS if signals["stale_s"].value != 0.0 else _DOUBTS - {UnknownCause.STALE}
+    if state is DriverState.ATTENTIVE and not doubts.isdisjoint(causes):
         state = DriverState.UNKNOWN
     if state is DriverState.UNKNOWN and not _FAULTS.isdisjoint(causes):
         return DriverState.FAULT

@@ -26,14 +26,12 @@ class View:
     sigma_deg: float
 
 
-def as_the_driver_sees(direction: Direction, neutral: Neutral) -> View:
-    """A direction seen in the image, from the driver's eyes.
+def as_the_driver_sees(direction: Direction, ahead: Neutral | Direction) -> View:
+    """A direction seen in the image, from the driver's eyes, measured from where the road is `ahead`.
 
     Image and driver face each other: the image's right is his left.
     """
-    return View(
-        neutral.yaw_deg - direction.yaw_deg, direction.pitch_deg - neutral.pitch_deg, direction.sigma_deg
-    )
+    return View(ahead.yaw_deg - direction.yaw_deg, direction.pitch_deg - ahead.pitch_deg, direction.sigma_deg)
 
 
 class Zones:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import median
 
-from dms.config.cabin import ROAD, Cabin, Zone
+from dms.assess.zones import as_the_driver_sees
+from dms.config.cabin import GAUGES, ROAD, ZONES, Cabin, Zone, boxes_overlap
 from dms.errors import InputError
+from dms.records import Direction
 
 LEAST_SAMPLES = 10
 """Fewer tell neither where a zone is nor how far the gaze spreads on it."""
@@ -21,6 +23,8 @@ HALF_DEG = (14.0, 11.0)
 """Half width and height of a zone with nothing near it [E]: about twice the error of an in-car gaze."""
 MAD_TO_SIGMA = 1.4826
 """A normal distribution's standard deviation over its median absolute deviation."""
+RIGHTWARD = {zone: not zone.startswith("driver_") for zone in ZONES if zone not in (*GAUGES, "lap")}
+"""Whether a zone lies to the driver's right with the wheel on the left; those straight below do neither."""
 
 Sample = tuple[float, float]
 """Yaw and pitch of a gaze as seen in the image, degrees."""
@@ -37,6 +41,11 @@ class Look:
     yaw_spread_deg: float
     pitch_spread_deg: float
     samples: int
+
+    @property
+    def direction(self) -> Direction:
+        """The middle of the look, as seen in the image."""
+        return Direction(self.yaw_deg, self.pitch_deg, max(self.yaw_spread_deg, self.pitch_spread_deg))
 
     def apart_from(self, other: Look) -> float:
         """How far away another look is, in standard deviations of the gaze."""
@@ -66,16 +75,16 @@ def cabin_of(name: str, wheel_side: str, looks: Mapping[str, Look]) -> Cabin:
     """The cabin whose zones lie where the driver looked; `road` among them is straight ahead.
 
     Raises:
-        InputError: the road is missing, or two zones are too close to tell apart; says which.
+        InputError: the road is missing, two zones are too close to tell apart, or one lies on the side where
+            it cannot be; says which.
     """
     if ROAD not in looks:
         raise InputError("the road was not looked at: it is what all other directions are measured from")
     _require_apart(looks)
-    road = looks[ROAD]
-    # image and driver face each other: the image's right is his left
-    centres = {
-        zone: (road.yaw_deg - look.yaw_deg, look.pitch_deg - road.pitch_deg) for zone, look in looks.items()
-    }
+    ahead = looks[ROAD].direction
+    views = {zone: as_the_driver_sees(look.direction, ahead) for zone, look in looks.items()}
+    centres = {zone: (view.yaw_deg, view.pitch_deg) for zone, view in views.items()}
+    _require_sides(wheel_side, centres)
     boxes = _boxes(centres)
     zones = {
         zone: Zone(
@@ -113,6 +122,21 @@ def _require_apart(looks: Mapping[str, Look]) -> None:
         )
 
 
+def _require_sides(wheel_side: str, centres: Mapping[str, Sample]) -> None:
+    wrong = [
+        f"{zone} was seen {abs(yaw_deg):.0f} degrees to the driver's {'right' if yaw_deg > 0 else 'left'}"
+        for zone, (yaw_deg, _) in centres.items()
+        if abs(yaw_deg) > LEAST_SPREAD_DEG
+        and zone in RIGHTWARD
+        and (yaw_deg > 0) != (RIGHTWARD[zone] == (wheel_side == "left"))
+    ]
+    if wrong:
+        raise InputError(
+            f"{'; '.join(wrong)}, where it cannot be with the wheel on the {wheel_side}: `driver_` zones lie "
+            "on that side, all others but cluster and lap on the other. Correct the name or --wheel-side"
+        )
+
+
 def _boxes(centres: Mapping[str, Sample]) -> dict[str, Box]:
     """A box around each centre, cut midway to those it would overlap with."""
     half_yaw_deg, half_pitch_deg = HALF_DEG
@@ -124,7 +148,7 @@ def _boxes(centres: Mapping[str, Sample]) -> dict[str, Box]:
         axis = _farther_axis(centres[one], centres[other])
         low, high = sorted((one, other), key=lambda zone: centres[zone][axis])
         middle = (centres[low][axis] + centres[high][axis]) / 2
-        if _overlap(boxes[low], boxes[high]):
+        if boxes_overlap(boxes[low], boxes[high]):
             boxes[low][axis][1] = min(boxes[low][axis][1], middle)
             boxes[high][axis][0] = max(boxes[high][axis][0], middle)
     return boxes
@@ -134,10 +158,6 @@ def _farther_axis(one: Sample, other: Sample) -> int:
     """The axis on which two centres lie farther apart, against the size of a box."""
     yaw, pitch = (abs(one[axis] - other[axis]) / HALF_DEG[axis] for axis in (0, 1))
     return 0 if yaw >= pitch else 1
-
-
-def _overlap(one: Box, other: Box) -> bool:
-    return all(one[axis][0] < other[axis][1] and other[axis][0] < one[axis][1] for axis in (0, 1))
 
 
 def _rounded(angle_deg: float) -> float:

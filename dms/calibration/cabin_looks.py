@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from dms.config import Config
 from dms.config.cabin import ROAD, ZONES
 from dms.errors import InputError, SourceEnded
 from dms.pipeline import Pipeline
+from dms.sinks.lines import read_lines
 from dms.sources import FrameSource
 
 Times = dict[str, tuple[float, float]]
@@ -82,30 +82,24 @@ def recorded(path: Path, visible_above: float) -> Iterator[Timed]:
     Raises:
         InputError: the file cannot be read or holds no such lines.
     """
-    rows = 0
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                row = _row(path, number, line)
-                if row.get("schema") == "dms.frame/1":
-                    rows += 1
-                    yield row["captured_s"], _gaze(row, visible_above)
-    except OSError as e:
-        raise InputError(f"{path} cannot be read: {e.strerror}") from e
-    if not rows:
+    found = False
+    for where, row in read_lines(path):
+        if row.get("schema") == "dms.frame/1":
+            found = True
+            yield _timed(row, visible_above, where)
+    if not found:
         raise InputError(f"{path} holds no frames: give what `dms analyze --out FILE` wrote")
+
+
+def _timed(row: dict[str, Any], visible_above: float, where: str) -> Timed:
+    try:
+        return float(row["captured_s"]), _gaze(row, visible_above)
+    except (KeyError, TypeError, ValueError, IndexError) as e:
+        raise InputError(f"{where} is no whole dms.frame/1: {type(e).__name__}: {e}") from e
 
 
 def _gaze(row: dict[str, Any], visible_above: float) -> Sample | None:
     gaze, visible = row.get("gaze"), row.get("visibility")
     if not gaze or not visible or None in gaze or max(value or 0.0 for value in visible) < visible_above:
         return None
-    return gaze[0], gaze[1]
-
-
-def _row(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as e:
-        raise InputError(f"{path}:{number}: this is no line of JSON") from e
-    return row if isinstance(row, dict) else {}
+    return float(gaze[0]), float(gaze[1])

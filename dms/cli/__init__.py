@@ -45,6 +45,10 @@ Examples:
   dms run --config my.yaml --set sinks.mqtt.enabled=true
   dms analyze drive.mp4 --out frames.jsonl --summary summary.json --overlay seen.mp4
   dms explain --from frames.jsonl            the alerts of a record; with an id, why it was raised
+  dms score drive.events.yaml frames.jsonl   recall, precision, delays against what happened
+  dms campaign --drives 1 --only light       misses on simulated drives, by group
+  dms calibrate cabin --wheel-side left --out my_cabin.yaml
+  dms alerts test --set sinks.sound.enabled=true
   dms profiles show euroncap_2026            the rules of alerts, with their sources
   dms watch --host 10.0.0.5                  live state and alerts of all vehicles of a broker
   dms doctor                                 what is missing here, and its cure
@@ -56,9 +60,10 @@ Examples:
 \b
 Exit codes:
   0    all well; `run` also when told to stop by SIGTERM
-  1    a check of `doctor` or `calibrate check` failed, `bench --compare` found a row too slow,
-       `bench` could time nothing, a camera of several failed for good, `control simulate` or
-       `soak` found what must not be, or a fault inside dms
+  1    a check of `doctor` or `calibrate check` failed, `alerts test` found a fault,
+       `replay` a difference, `bench --compare` a row too slow, `bench` could time nothing, a
+       camera of several failed for good, `control simulate` or `soak` found what must not be, or
+       a fault inside dms
   2    the command line or the configuration is wrong
   3    a file given is missing, unreadable or malformed
   4    the frame source cannot be opened or is lost
@@ -249,8 +254,17 @@ def show(configs: Sequence[str], overrides: Sequence[str], default: bool) -> Non
 @config.command()
 @configured
 def check(configs: Sequence[str], overrides: Sequence[str]) -> None:
-    """Tell whether the configuration is valid, and if not where and why."""
-    load(configs, overrides)
+    """Tell whether the configuration is valid, and if not where and why.
+
+    The profiles and the cabin that it names are read, too. What a machine must have is for `dms doctor`.
+    """
+    from dms.alerts.profiles import load_profiles
+    from dms.config.cabin_file import read_cabin
+    from dms.resources import configs_folder
+
+    loaded = load(configs, overrides)
+    load_profiles(loaded.alerts)
+    read_cabin(loaded.cabin.geometry, configs_folder() / "cabins")
     click.echo("valid")
 
 

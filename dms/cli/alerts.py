@@ -62,7 +62,7 @@ def test(
     """
     from dms.errors import ConfigError
     from dms.sinks.local import open_local_sinks
-    from dms.sinks.payload import Origin
+    from dms.sinks.system_payload import Origin
 
     config = load(configs, overrides)
     start_logging(config)

@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path, dir_okay=False)
 SETTLE_S = 0.5
 """The gaze arrives within this after the driver has said that he looks."""
+EPILOG = """\b
+Examples:
+  dms calibrate cabin --wheel-side left --out my_cabin.yaml --source /dev/video0     you are asked
+  dms calibrate cabin --wheel-side left --out my_cabin.yaml --source drive.mp4 --times looks.yaml
+
+\b
+looks.yaml holds a line a zone, seconds from the first frame: `driver_mirror: [4.0, 7.0]`. More: docs/gaze.md
+"""
 
 
-@click.command()
+@click.command(epilog=EPILOG)
 @click.option("--out", type=FILE, required=True, help="Cabin file to write (YAML).")
 @click.option(
     "--wheel-side", type=click.Choice(["left", "right"]), required=True, help="Side of the steering wheel."
@@ -52,8 +60,9 @@ def cabin(
     """Find the gaze zones of this vehicle.
 
     The vehicle stands. You are asked to look at the road and then at each zone in turn, with eyes and head
-    as in driving; the file written is for `cabin.geometry`. Zones that the gaze cannot tell apart are
-    refused. With --times nobody is asked: a recording, sim:SCRIPT or --from tells by its time.
+    as in driving; the file written is for `cabin.geometry`. Zones that the gaze cannot tell apart, or that
+    lie on the wrong side, are refused. With --times nobody is asked: a recording, sim:SCRIPT or --from tells
+    by its time.
     """
     from dms.calibration.cabin import cabin_of, measured
     from dms.calibration.cabin_looks import by_zone, read_times, recorded

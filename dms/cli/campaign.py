@@ -55,6 +55,10 @@ def campaign(
     from dms.tools.campaign.campaign import run
     from dms.tools.campaign.figures import figures
 
+    if plan.SKIN in factors and portraits is None:
+        raise click.UsageError(
+            "--only skin needs --portraits: a folder of fitted portraits brings its groups"
+        )
     for path in (json_path, plot):
         if path is not None:
             require_folder(path)

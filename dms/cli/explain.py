@@ -22,8 +22,24 @@ origin_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
+EXPLAIN_EPILOG = """\b
+Examples:
+  dms explain --from frames.jsonl                                the alerts there are
+  dms explain 1a1b137a-2 --from frames.jsonl --plot why.png      why this one was raised
+"""
+BUNDLE_EPILOG = """\b
+Examples:
+  dms bundle --last --from /var/lib/dms/blackbox --out bug.dms
+  dms bundle 1a1b137a-2 --out bug.dms --no-landmarks             of the configured black box
+"""
+REPLAY_EPILOG = """\b
+Examples:
+  dms analyze drive.mp4 --record drive.dms && dms replay drive.dms
+  dms replay bug.dms --json
+"""
 
-@click.command()
+
+@click.command(epilog=EXPLAIN_EPILOG)
 @click.argument("alert_id", required=False)
 @origin_option
 @click.option("--plot", type=click.Path(path_type=Path), help="Timeline to draw, as PNG (extra plot).")
@@ -56,7 +72,7 @@ def explain(
         draw(told, plot)
 
 
-@click.command()
+@click.command(epilog=BUNDLE_EPILOG)
 @click.argument("alert_id", required=False)
 @click.option("--last", is_flag=True, help="The bundle written last.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Bundle to write.")
@@ -90,7 +106,7 @@ def bundle(
     click.echo("judged again: " + ("identical" if difference is None else str(difference)))
 
 
-@click.command()
+@click.command(epilog=REPLAY_EPILOG)
 @click.argument("path", metavar="BUNDLE", type=click.Path(path_type=Path))
 @json_option
 @click.pass_context

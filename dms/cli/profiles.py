@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dms.cli.options import to_json
+from dms.cli.options import configured, load, to_json
 from dms.terminal import teller
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ EPILOG = """\b
 Examples:
   dms profiles list
   dms profiles show euroncap_2026        every rule, with its source and where it stands
-  dms profiles check my_fleet.yaml       exit code 2 if a rule is wrong
+  dms profiles show euroncap_2026 --set alerts.sensitivity.distraction=1.3    as sharp as that makes it
+  dms profiles check my_fleet.yaml       exit code 2 if a rule is wrong, 3 if it cannot be read
 
 \b
 How to write one: docs/profiles.md
@@ -52,11 +54,13 @@ def list_profiles(as_json: bool) -> None:
 @profiles.command()
 @click.argument("name")
 @json_option
-def show(name: str, as_json: bool) -> None:
-    """The rules in force of a profile: a shipped one's NAME, or a file."""
+@configured
+def show(name: str, as_json: bool, configs: Sequence[str], overrides: Sequence[str]) -> None:
+    """The rules of a profile, a shipped one's NAME or a file, as sharp as `alerts.sensitivity` makes them."""
     from dms.alerts.profiles import load_placed
 
-    tell, placed = teller(sys.stdout), load_placed(name)
+    sensitivity = load(configs, overrides).alerts.sensitivity.model_dump()
+    tell, placed = teller(sys.stdout), load_placed(name, sensitivity)
     if as_json:
         tell(to_json({**_head(placed), "rules": [_rule(one.rule, one.place) for one in placed.rules]}))
         return
@@ -74,9 +78,15 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("file")
 @json_option
 def check(file: str, as_json: bool) -> None:
-    """Whether the profile in FILE is in order; if not, every fault with its line."""
-    from dms.alerts.profiles import load_placed
+    """Whether the profile in FILE is in order; if not, faults with their lines.
 
+    Some show only when others are mended: check again.
+    """
+    from dms.alerts.profiles import load_placed, shipped_profiles
+    from dms.errors import InputError
+
+    if file not in shipped_profiles() and not Path(file).is_file():
+        raise InputError(f"cannot read {file}: there is no such file")
     placed = load_placed(file)
     told = f"{file} is in order: {placed.profile.name}, {len(placed.rules)} rules, hash {placed.profile.hash}"
     teller(sys.stdout)(to_json(_head(placed)) if as_json else told)

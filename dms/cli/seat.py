@@ -8,8 +8,14 @@ import click
 
 from dms.cli.options import configured, load
 
+EPILOG = """\b
+Examples:
+  dms seat show --config my.yaml       what the next drive would start from
+  dms seat forget --config my.yaml     another driver's seat now
+"""
 
-@click.group()
+
+@click.group(epilog=EPILOG)
 def seat() -> None:
     """Show or delete what is kept of a driver for his next drive.
 
@@ -20,13 +26,24 @@ def seat() -> None:
 @seat.command()
 @configured
 def show(configs: Sequence[str], overrides: Sequence[str]) -> None:
-    """Print the kept file, and where it lies."""
+    """Print the kept file, and where it lies.
+
+    Only what was fully learned is kept: a drive of less than `assess.baseline.learn_s` with the eyes open and
+    seen leaves nothing.
+    """
     from dms.seat import Seat
 
-    path = Seat(load(configs, overrides).seat).path
-    click.echo(
-        f"{path}\n{path.read_text(encoding='utf-8')}" if path.is_file() else f"{path}: nothing is kept"
-    )
+    loaded = load(configs, overrides)
+    path = Seat(loaded.seat).path
+    if path.is_file():
+        click.echo(f"{path}\n{path.read_text(encoding='utf-8')}")
+    else:
+        click.echo(
+            f"{path}: nothing is kept; a drive is once its eyes are fully learned, "
+            f"{loaded.assess.baseline.learn_s:g} s of open eyes"
+        )
+    if not loaded.seat.consent:
+        click.echo("seat.consent is off: nothing is read and nothing will be written")
 
 
 @seat.command()

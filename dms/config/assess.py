@@ -70,8 +70,8 @@ class EyesConfig(Section):
     """PERCLOS P80 counts lids at least 80 % closed (Wierwille 1994)."""
     blink_max_s: PositiveSeconds = 0.5
     """A closure up to this long is a blink; longer ones are slow closures."""
-    perclos_exclude_below_s: Seconds = 0.25
-    """Closures shorter than this are blinks and stay out of PERCLOS."""
+    perclos_exclude_below_s: Seconds = 0.4
+    """Closures shorter than this are blinks (100 to 400 ms) and stay out of PERCLOS."""
     visible_above: Probability = 0.5
     """An eye with a visibility below this is hidden."""
     sigma_limit: float = Field(0.35, gt=0, le=1)
@@ -87,7 +87,8 @@ class EyesConfig(Section):
     sink_after_s: Seconds = 0.5
     """A closure that has lasted this long goes on though the head sinks; a shorter one was a look down."""
     flicker_s: Seconds = 0.1
-    """An opening (or a closed mouth) up to this long is noise and does not end a closure (or a yawn)."""
+    """An opening (or a closed mouth) up to this long is noise and does not end a closure (or a yawn). Nor
+    does an opening in one frame alone."""
     perclos_usable_share: float = Field(0.5, gt=0, le=1)
     """PERCLOS and blink rate need the eyes seen for this share of their window; before they are unknown."""
     mean_closure_least: int = Field(5, ge=1)
@@ -170,7 +171,7 @@ class AvailabilityConfig(Section):
     glare_saturated: float = Field(0.4, gt=0, le=1)
     """A picture with this share of its pixels saturated is glare, if the driver is not well seen in it."""
     frozen_after_s: PositiveSeconds = 1.0
-    """The same picture for this long is `frozen`; from then on nothing is judged from it."""
+    """The same picture for this long is `frozen`; after 0.1 s already nothing is judged from it."""
     defocused_sharpness: float = Field(2.2, ge=0, le=100)
     """A picture with less fine detail than this is out of focus (per cent, see `docs/availability.md`)."""
     defocused_after_s: PositiveSeconds = 5.0

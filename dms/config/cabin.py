@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from dms.config.nearest import nearest
 from dms.config.section import Section
 
 ROAD = "road"
@@ -73,8 +74,7 @@ class Zone(Section):
 
     def overlaps(self, other: Zone) -> bool:
         """Whether two boxes share more than an edge."""
-        spans = ((self.yaw_deg, other.yaw_deg), (self.pitch_deg, other.pitch_deg))
-        return all(mine[0] < theirs[1] and theirs[0] < mine[1] for mine, theirs in spans)
+        return boxes_overlap((self.yaw_deg, self.pitch_deg), (other.yaw_deg, other.pitch_deg))
 
 
 class Cabin(Section):
@@ -115,8 +115,12 @@ class Cabin(Section):
         return {name: zone.mirrored() for name, zone in self.zones.items()}
 
 
+def boxes_overlap(one: Sequence[Sequence[float]], other: Sequence[Sequence[float]]) -> bool:
+    """Whether two boxes, each a span [from, to] of yaw and one of pitch, share more than an edge."""
+    return all(mine[0] < theirs[1] and theirs[0] < mine[1] for mine, theirs in zip(one, other, strict=True))
+
+
 def _nearest(name: str) -> str:
     if name == ROAD:
         return "the road is learned while driving (assess.road), not given in a cabin file"
-    near = get_close_matches(name, ZONES, n=1)
-    return f"did you mean {near[0]}?" if near else f"the zones are {', '.join(ZONES)}"
+    return nearest(name, ZONES)

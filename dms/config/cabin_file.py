@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
 
 from dms.config.cabin import Cabin
+from dms.config.nearest import nearest
+from dms.config.yaml_text import read_yaml
 from dms.errors import ConfigError
 
 
@@ -20,11 +21,9 @@ def read_cabin(geometry: str, shipped: Path) -> Cabin:
     """
     path = _path(geometry, shipped)
     try:
-        content = yaml.safe_load(path.read_bytes())
+        content, _ = read_yaml(path.read_bytes(), str(path))
     except OSError as e:
         raise ConfigError(f"cabin.geometry: {path} cannot be read: {e.strerror}") from e
-    except yaml.YAMLError as e:
-        raise ConfigError(f"{path}: this is not valid YAML: {' '.join(str(e).split())}") from e
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: holds no cabin; expected the keys {', '.join(Cabin.model_fields)}")
     try:
@@ -50,9 +49,9 @@ def _path(geometry: str, shipped: Path) -> Path:
     path = Path(geometry)
     if path.is_file():
         return path
-    near = get_close_matches(geometry, names, n=1)
-    cure = f"did you mean {near[0]}?" if near else f"name one of {', '.join(names)} or an existing YAML file"
-    raise ConfigError(f"cabin.geometry: there is no cabin {geometry!r}; {cure}")
+    raise ConfigError(
+        f"cabin.geometry: there is no cabin and no YAML file {geometry!r}; {nearest(geometry, names)}"
+    )
 
 
 def _explain(error: ValidationError, path: Path) -> str:

@@ -5,23 +5,19 @@ Whatever is wrong is told with its file, line and key, the nearest valid key, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from dms.config import Config
+from dms.config.nearest import closest
 from dms.config.text import KeyPath, allowed, leaf_paths, section_at
+from dms.config.yaml_text import Places, dotted, place_of, read_yaml, shown
 from dms.errors import ConfigError
-
-_SHOWN_CHARACTERS = 60
-_MAPPING_TAG = "tag:yaml.org,2002:map"
-_TEXT_TAG = "tag:yaml.org,2002:str"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +25,7 @@ class _Layer:
     """One file or one `--set`: its values, and where each of them stands."""
 
     values: dict[str, Any]
-    places: dict[KeyPath, str] = field(default_factory=dict)
+    places: Places = field(default_factory=dict)
 
 
 def load_config(paths: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
@@ -57,91 +53,25 @@ def _read_file(path: Path) -> _Layer:
         raise ConfigError(f"{path}: no such configuration file") from e
     except OSError as e:
         raise ConfigError(f"{path}: cannot be read: {e.strerror}") from e
-    reader = _Reader(str(path), lambda mark: f"{path}:{mark.line + 1}")
-    values = reader.read(text, ())
+    values, places = read_yaml(text, str(path))
     if values is None:  # an empty file, or one of comments only, changes nothing
         return _Layer({})
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: holds no mapping; write `section:` and below it `  key: value`")
-    return _Layer(values, reader.places)
+    return _Layer(values, places)
 
 
 def _read_override(text: str) -> _Layer:
-    dotted, equals, value = text.partition("=")
-    path = tuple(dotted.strip().split("."))
+    key, equals, value = text.partition("=")
+    path = tuple(key.strip().split("."))
     origin = f"--set {text}"
     if not equals or not all(path):
         raise ConfigError(f"{origin}: write it as key=value, for example source.fps=15")
-    reader = _Reader(origin, lambda _: origin)
-    values = reader.read(value.encode(errors="surrogateescape"), path)
-    for key in reversed(path):
-        values = {key: values}
-    return _Layer(values, {path[:n]: origin for n in range(len(path))} | reader.places)
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Plain YAML only: an alias would let one line stand in two places, or for a gigabyte."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.get_mark()
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not taken here", mark)
-        return super().compose_node(parent, index)
-
-
-class _Reader:
-    """Reads one YAML text. `origin` names it; `place` turns a mark in it into words.
-
-    `places` tells, after reading, where each key stands.
-    """
-
-    def __init__(self, origin: str, place: Callable[[yaml.Mark], str]) -> None:
-        self._origin = origin
-        self._place = place
-        self.places: dict[KeyPath, str] = {}
-
-    def read(self, text: bytes, root: KeyPath) -> Any:
-        """The value of `text`, which is the value of the key `root`; None for an empty text."""
-        try:
-            loader = _StrictLoader(text)
-            node = loader.get_single_node()
-            return self._value(loader, node, root) if node else None
-        except yaml.MarkedYAMLError as e:
-            where = self._place(e.problem_mark) if e.problem_mark else self._origin
-            raise ConfigError(f"{where}: this is not valid YAML: {e.problem or e.context}") from e
-        except yaml.YAMLError as e:
-            raise ConfigError(f"{self._origin}: this is not YAML text: {' '.join(str(e).split())}") from e
-        except RecursionError as e:
-            raise ConfigError(f"{self._origin}: nested too deeply to be a configuration") from e
-
-    def _value(self, loader: _StrictLoader, node: yaml.Node, path: KeyPath) -> Any:
-        self.places.setdefault(path, self._place(node.start_mark))
-        if not isinstance(node, yaml.MappingNode) or node.tag != _MAPPING_TAG:
-            return self._plain_value(loader, node, path)
-        values: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            child = (*path, self._key(key_node, path, values))
-            self.places[child] = self._place(key_node.start_mark)
-            values[child[-1]] = self._value(loader, value_node, child)
-        return values
-
-    def _key(self, node: yaml.Node, path: KeyPath, taken: dict[str, Any]) -> str:
-        where = self._place(node.start_mark)
-        if node.tag != _TEXT_TAG:
-            raise ConfigError(f"{where}: {_shown(node.value)} is no key: keys are plain words")
-        key = str(node.value)
-        if key in taken:
-            raise ConfigError(
-                f"{where}: {_dotted((*path, key))} stands here a second time; keep one of the two"
-            )
-        return key
-
-    def _plain_value(self, loader: _StrictLoader, node: yaml.Node, path: KeyPath) -> Any:
-        try:
-            return loader.construct_object(node, deep=True)
-        except (ValueError, KeyError) as e:  # PyYAML lets these through for `2026-99-99` or `!!bool maybe`
-            where = f"{self.places[path]}: {_dotted(path)}"
-            raise ConfigError(f"{where}: {_shown(node.value)} is no valid value: {e}") from e
+    given = value.encode(errors="surrogateescape")
+    values, places = read_yaml(given, origin, root=path, numbered=False)
+    for part in reversed(path):
+        values = {part: values}
+    return _Layer(values, {path[:n]: origin for n in range(len(path))} | places)
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> None:
@@ -152,21 +82,21 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> None:
             base[key] = value
 
 
-def _explain(error: ErrorDetails, places: dict[KeyPath, str]) -> str:
+def _explain(error: ErrorDetails, places: Places) -> str:
     path = tuple(str(part) for part in error["loc"])
-    place = next((places[path[:n]] for n in range(len(path), -1, -1) if path[:n] in places), "defaults")
+    place = place_of(places, error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"{place}: {_dotted(path)}: unknown key; {_suggestion(path)}"
+        return f"{place}: {dotted(path)}: unknown key; {_suggestion(path)}"
     if error["type"] == "value_error":  # a rule of ours over several keys: its text says it all
-        return ": ".join(filter(None, (place, _dotted(path), str(error["ctx"]["error"]))))
+        return ": ".join(filter(None, (place, dotted(path), str(error["ctx"]["error"]))))
     value = error["input"]
     if path[-1] == "[key]":
-        return f"{place}: {_dotted(path[:-1])}: a name is of letters, digits, - and _, at most 32"
+        return f"{place}: {dotted(path[:-1])}: a name is of letters, digits, - and _, at most 32"
     quote = "; put the value in quotes" if error["type"] in _WANTS_TEXT and _is_scalar(value) else ""
     must = f"must be {allowed(path)}" if allowed(path) else error["msg"]
     if len(path) == 2 and path[0] == "cameras":
         must = "must be the keys of a source, such as {uri: demo}"
-    return f"{place}: {_dotted(path)}: {_shown(value)} is not allowed: {must}{quote}"
+    return f"{place}: {dotted(path)}: {shown(value)} is not allowed: {must}{quote}"
 
 
 _WANTS_TEXT = {"string_type", "literal_error"}
@@ -180,23 +110,14 @@ def _suggestion(path: KeyPath) -> str:
     """The nearest valid key: a sibling, else a key of that name elsewhere, else all siblings."""
     section = section_at(path[:-1])
     siblings = tuple(section.model_fields) if section else ()
-    near = [_dotted((*path[:-1], key)) for key in get_close_matches(path[-1], siblings, n=1)]
-    if not near:
-        near = list(_elsewhere(path[-1]))[:1]
-    return f"did you mean {near[0]}?" if near else f"the keys here are {', '.join(siblings)}"
+    sibling = closest(path[-1], siblings)
+    meant = (*path[:-1], sibling) if sibling else _elsewhere(path[-1])
+    return f"did you mean {dotted(meant)}?" if meant else f"the keys here are {', '.join(siblings)}"
 
 
-def _elsewhere(key: str) -> Iterator[str]:
+def _elsewhere(key: str) -> KeyPath | None:
     by_name: dict[str, KeyPath] = {}
     for path in leaf_paths():
         by_name.setdefault(path[-1], path)
-    yield from (_dotted(by_name[name]) for name in get_close_matches(key, by_name, n=1, cutoff=0.8))
-
-
-def _dotted(path: KeyPath) -> str:
-    return ".".join(path)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
+    name = closest(key, by_name, likeness=0.8)
+    return by_name[name] if name else None

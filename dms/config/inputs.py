@@ -22,7 +22,7 @@ class MqttInputConfig(Section):
     """Take acknowledgements from `<prefix>/<vehicle>/cmd/acknowledge`."""
     require_ts: bool = False
     """Refuse messages without a time of their own: without one a replayed message looks like a new one."""
-    rate_limit_hz: float = Field(50.0, gt=0, le=1000)
+    rate_limit_hz: float = Field(50.0, ge=1, le=1000)
     """A topic that brings more is flooded; what is above the limit is refused and told."""
 
 

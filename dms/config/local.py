@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dms.config.section import PositiveSeconds, Section
 
@@ -43,6 +43,13 @@ class GpioConfig(Section):
     """Line for urgent alerts."""
     emergency_line: Line | None = None
     """Line for emergencies."""
+
+    @model_validator(mode="after")
+    def _names_a_line(self) -> GpioConfig:
+        lines = (self.caution_line, self.warning_line, self.urgent_line, self.emergency_line)
+        if self.enabled and all(line is None for line in lines):
+            raise ValueError("it is enabled but names no line: set urgent_line or the like, or disable it")
+        return self
 
 
 class HookConfig(Section):

@@ -197,7 +197,8 @@ def _leaves(model: type[Section], path: KeyPath) -> Iterator[KeyPath]:
 def _type_text(field: FieldInfo) -> str:
     kind = field.annotation
     if get_origin(kind) is tuple:
-        return f"a list of {_kind_text(get_args(kind)[0])}"
+        filled = any(getattr(m, "min_length", None) for m in field.metadata)
+        return f"a list of {_kind_text(get_args(kind)[0])}" + (", not empty" if filled else "")
     kinds = (kind,) if get_origin(kind) is Literal else get_args(kind) or (kind,)
     text = " or ".join(_kind_text(k) for k in kinds if k is not type(None))
     pattern = next((m.pattern for m in field.metadata if getattr(m, "pattern", None)), None)

@@ -9,7 +9,21 @@ from dataclasses import replace
 
 from dms.config import Config, EnginesConfig
 from dms.control.sensors import Sensors
-from dms.doctor import artefacts, disk, fitting, host, inputs, jetson, opening, outside, plans, runtimes, unit
+from dms.doctor import (
+    artefacts,
+    disk,
+    fitting,
+    host,
+    inputs,
+    jetson,
+    local,
+    named,
+    opening,
+    outside,
+    plans,
+    runtimes,
+    unit,
+)
 from dms.doctor.check import Check, Grade
 from dms.doctor.machine import Machine
 from dms.errors import ConfigError
@@ -25,11 +39,13 @@ def examine(load: Callable[[], Config], machine: Machine | None = None) -> list[
     engines = config.engines
     with _hushed():
         return [
-            *_grouped("machine", (*host.checks(here), *disk.checks(config), finding)),
+            *_grouped("machine", (*host.checks(here), *disk.checks(config), finding, *named.checks(config))),
             *_grouped("runtimes", runtimes.checks(engines, jetson.is_jetson(Sensors(here.root)))),
             *_grouped("engines", _engines(engines)),
             *_grouped("device", jetson.checks(here)),
-            *_grouped("outside", outside.checks(config, here)),
+            *_grouped(
+                "outside", (*outside.checks(config, here), *local.checks(config, unit.is_running(here)))
+            ),
             *_grouped("inputs", inputs.checks(config)),
             *_grouped("service", unit.checks(config, here)),
         ]
@@ -53,7 +69,7 @@ def _configuration(load: Callable[[], Config]) -> tuple[Config, Check]:
     try:
         config = load()
     except ConfigError as e:
-        cure = "correct it, then `dms config check`; what follows was checked with the defaults"
+        cure = "correct it, then `dms config check`; the rest was checked with the defaults"
         return Config(), Check("configuration", Grade.FAIL, "; ".join(str(e).splitlines()), cure)
     return config, Check("configuration", Grade.OK, "valid")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from dms.config import Config
 from dms.doctor.check import Check, fail, ok, warn
 from dms.engines.opening import cache_of
+from dms.seat import Seat
 
 LITTLE_DISK_BYTES = 1 << 30
 NO_DISK_BYTES = 50 << 20
@@ -19,6 +21,10 @@ def checks(config: Config) -> Iterator[Check]:
     """All checks of this module."""
     yield outputs(config)
     yield cache(config)
+    if box := config.sinks.blackbox.folder:
+        yield folder("black box", "sinks.blackbox.folder", Path(box))
+    if config.seat.consent:
+        yield folder("seat", "seat.folder", Seat(config.seat).path.parent)
 
 
 def outputs(config: Config) -> Check:
@@ -54,6 +60,20 @@ def cache(config: Config) -> Check:
     if free < NO_DISK_BYTES:
         return warn("cache", f"{free / 1e6:.0f} MB free at {place}", "make room on the disk")
     return ok("cache", f"{folder}, {free / 1e9:.1f} GB free")
+
+
+def folder(name: str, key: str, wanted: Path) -> Check:
+    """Can files be kept in a folder, which a run makes where it is missing."""
+    wanted = wanted.absolute()
+    try:
+        # Tried: of a folder of the kernel's the rights alone promise too much.
+        tempfile.TemporaryDirectory(
+            dir=next(path for path in (wanted, *wanted.parents) if path.exists())
+        ).cleanup()
+    except OSError as e:
+        cure = f"{key} names another place; this one: sudo install -d -o $(id -un) {wanted}"
+        return fail(name, f"{wanted} cannot be written into: {e.strerror}", cure)
+    return ok(name, str(wanted))
 
 
 def _trouble(path: Path) -> str:

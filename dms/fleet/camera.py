@@ -222,7 +222,7 @@ class Camera:
         told = self._pulse.verdict
         signals = {name: Signal(None) for name in told.signals} if told else {}
         verdict = Assessment(now_s, DriverState.UNKNOWN, (UnknownCause.STALE,), signals)
-        return Judgement(Observation(now_s, frame_id=-1), verdict, (), {})
+        return Judgement(Observation(now_s, frame_id=-1), verdict, (), {}, stand_in=True)
 
 
 def _with_signs(config: Config) -> Config:

@@ -18,7 +18,7 @@ from dms.control.reader import SensorReader
 from dms.control.sensors import Sensors
 from dms.control.shared import SharedPolicy
 from dms.engines.opening import Opened
-from dms.sinks.payload import Origin
+from dms.sinks.system_payload import Origin
 from dms.sources import FrameSource
 
 Engines = Mapping[str, Opened]

@@ -6,6 +6,7 @@ the adapter does not even confirm frames is set outside, by `listen-only` (docs/
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -73,7 +74,7 @@ class _Listener:
 
         try:
             frame = self._bus.recv(RECEIVE_TIMEOUT_S)
-        except (CanError, OSError) as e:
+        except (CanError, OSError, ValueError, LookupError) as e:  # the last two: a garbled serial line
             raise InputError(f"CAN bus {self._channel} failed: {e}; look at its cable and adapter") from e
         if frame is None or frame.is_error_frame or frame.is_remote_frame:
             return
@@ -83,7 +84,10 @@ class _Listener:
             self._tell(Reading(CanInput.name, quantity, value, now_s))
 
     def close(self) -> None:
-        self._bus.shutdown()
+        from can import CanError
+
+        with contextlib.suppress(CanError, OSError):  # the adapter is gone
+            self._bus.shutdown()
 
 
 def _opened(config: CanInputConfig, decoder: Decoder) -> _Heard:

@@ -65,8 +65,8 @@ class _Listener:
             self._socket = socket.create_connection((config.gpsd_host, config.gpsd_port), CONNECT_TIMEOUT_S)
             self._socket.settimeout(RECEIVE_TIMEOUT_S)
             self._socket.sendall(WATCH)
-        except OSError as e:
-            raise InputError(f"{self._where} cannot be reached: {e.strerror or e}; is it running?") from e
+        except (OSError, UnicodeError) as e:  # the latter of what is no host name
+            raise InputError(f"{self._where} cannot be reached: {e}; is it running?") from e
 
     def work(self) -> None:
         try:
@@ -89,7 +89,7 @@ class _Listener:
     def _hear(self, line: bytes) -> None:
         now_s = time.monotonic()
         try:
-            report = json.loads(line)
+            report = json.loads(line, parse_int=float)  # a whole number of any length is at worst infinite
         except (ValueError, RecursionError):
             self._tell(Refusal(GnssInput.name, "malformed", "a line that is no JSON", now_s))
             return
@@ -103,7 +103,7 @@ class _Listener:
 
 
 def speed_of(report: dict[str, Any], error_limit_kmh: float) -> float | None:
-    """The speed of a TPV report in km/h; None without a fix, a speed, or a small enough error."""
+    """The speed of a TPV report in km/h; None without a fix, a speed, or a small enough error, all floats."""
     mode, speed_mps = _number(report.get("mode")), _number(report.get("speed"))
     error_mps = _number(report.get("eps", 0.0))
     if mode is None or speed_mps is None or error_mps is None:
@@ -114,6 +114,4 @@ def speed_of(report: dict[str, Any], error_limit_kmh: float) -> float | None:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return None
-    return float(value)
+    return value if isinstance(value, float) and math.isfinite(value) else None

@@ -24,17 +24,15 @@ class GpioInput:
     A button that is down at the start has not been pressed; it is told as stuck when it stays down.
 
     Raises:
-        InputError: gpiod is not installed, or is older than 2.0; no line is named.
+        ConfigError: gpiod is not installed, or is older than 2.0.
     """
 
     name = "gpio"
 
     def __init__(self, config: Config, tell: Tell) -> None:
         acknowledge = config.inputs.acknowledge
-        gpiod = gpiochip.library("inputs.acknowledge.gpio", InputError)
+        gpiod = gpiochip.library("inputs.acknowledge.gpio")
         self._presses = Presses(acknowledge.stuck_after_s)
-        if acknowledge.gpio.line is None:
-            raise InputError("inputs.acknowledge.gpio.line names no line")
         self._line = f"{acknowledge.gpio.chip}, line {acknowledge.gpio.line}"
         self._keeper = Keeper(
             "ack-gpio",

@@ -19,8 +19,8 @@ from dms.inputs import Tell
 from dms.inputs.gate import WORD, Gate, Refused, Value, shown
 from dms.inputs.reading import Reading, Refusal
 from dms.inputs.vss import VSS, quantity_of
+from dms.mqtt_client import connect_error, new_client, root_topic
 from dms.records import Acknowledgement
-from dms.sinks.mqtt_client import connect_error, new_client, root_topic
 
 log = logging.getLogger(__name__)
 

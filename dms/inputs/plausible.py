@@ -14,8 +14,10 @@ from dms.records import Turn, Vehicle
 KMH_PER_MPS = 3.6
 SPEED_STEP_KMH = 2.0
 """A speed may change this much in no time: OBD-II tells whole km/h, and messages come in bursts."""
-REVERSE_LIMIT_KMH = 50.0
-"""No vehicle on wheels reverses faster."""
+SPEED_WINDOW_S = 1.0
+"""It may do so once in this time, or a speed in small steps could fall as fast as messages come [E]."""
+REVERSE_LIMIT_KMH = 20.0
+"""Nobody backs up faster [E]; from here on the shipped profiles warn of looks away."""
 TURN_HELD_S = 1.0
 """A turn signal told as its lamp flashes, 60 to 120 times a minute (UN R48), is on in the dark half too."""
 REFUSALS_TOLD_S = 10.0
@@ -54,6 +56,7 @@ class Believed:
         self._order = list(dict.fromkeys([*config.speed_from, "can", "mqtt", "gnss"]))
         self._heard_s = dict.fromkeys(config.sources, now_s)
         self._newest: dict[tuple[str, Quantity], Reading] = {}
+        self._anchor: dict[str, Reading] = {}
         self._refused: dict[str, Counter[str]] = {}
         self._last_refusal: dict[str, Refusal] = {}
         self._doubted = False
@@ -112,10 +115,11 @@ class Believed:
             detail = f"{reading.quantity.value} is {-elapsed_s:.1f} s older than what was heard before"
             return Refusal(reading.source, "replayed", detail, reading.at_s)
         if reading.quantity is Quantity.SPEED and elapsed_s <= self._config.stale_after_s:
-            return self._jump(before, reading, elapsed_s)
+            return self._jump(before, reading) or self._jump(self._anchor[reading.source], reading)
         return None
 
-    def _jump(self, before: Reading, reading: Reading, elapsed_s: float) -> Refusal | None:
+    def _jump(self, before: Reading, reading: Reading) -> Refusal | None:
+        elapsed_s = reading.at_s - before.at_s
         limit_kmh = KMH_PER_MPS * self._config.acceleration_limit_mps2 * elapsed_s + SPEED_STEP_KMH
         if abs(reading.value - before.value) <= limit_kmh:
             return None
@@ -125,6 +129,10 @@ class Believed:
     def _keep(self, reading: Reading) -> None:
         key = reading.source, reading.quantity
         self._heard_s[reading.source] = reading.at_s
+        if reading.quantity is Quantity.SPEED:
+            anchor = self._anchor.setdefault(reading.source, reading)
+            if reading.at_s - anchor.at_s >= SPEED_WINDOW_S:
+                self._anchor[reading.source] = reading
         before = self._newest.get(key)
         flashing = reading.quantity in _TURNS and not reading.value and before is not None and before.value
         if not (flashing and before and reading.at_s - before.at_s < TURN_HELD_S):

@@ -11,7 +11,7 @@ from typing import Any
 from dms.alerts import load_profiles
 from dms.config import Config
 from dms.recording.redaction import Redactor, words_of
-from dms.sinks.payload import Origin
+from dms.sinks.system_payload import Origin
 
 
 def about(config: Config, origin: Origin) -> tuple[dict[str, Any], Redactor]:

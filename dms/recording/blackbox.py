@@ -22,7 +22,7 @@ from dms.recording.bundle import Moment, Told, save, to_line
 from dms.recording.redaction import Redactor
 from dms.recording.shelf import path_of, tidy, unix_now_s
 from dms.records import Alert, Control, Health, Judgement, Message, Phase
-from dms.sinks import payload
+from dms.sinks import system_payload
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,8 @@ PAUSE_S = 0.002
 """Between two lines, so that the loop gets the interpreter when it needs it."""
 MOST_MOMENTS = 30_000
 """Moments in one segment: four minutes at 120 frames a second. More come of a clock that stands still."""
-QUEUE_LIMIT = 4
+BEHIND_S = 300.0
+"""A disk this far behind, by the clock of the source, gets no more bundles: what waits fills memory."""
 CLOSE_WITHIN_S = 10.0
 
 
@@ -87,16 +88,19 @@ class BlackBox:
         self._about = about
         self._redactor = redactor
         try:
-            make_folder(self._folder)
+            make_folder(self._folder, mode=0o700)
         except InputError as e:
             raise SinkError(f"black box: {e}") from e
         self._segments: deque[Segment] = deque()
         self._open: dict[str, _Open] = {}
         self._last: Judgement | None = None
+        self._now_s = 0.0
         self._fault: str | None = None
         self.written = self.lost = 0
         """Bundles that were written, and that could not be."""
-        self._jobs: queue.Queue[_Cut | None] = queue.Queue(QUEUE_LIMIT)
+        self._jobs: queue.SimpleQueue[_Cut | None] = queue.SimpleQueue()
+        self._waiting_s: deque[float] = deque()
+        """When each bundle that is not written yet was handed over; the oldest is being written."""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="blackbox", daemon=True)
         self._thread.start()
@@ -109,9 +113,9 @@ class BlackBox:
         if isinstance(message, Judgement):
             self._take(message)
         elif isinstance(message, Health) and self._segments:  # comes from another thread, perhaps
-            self._segments[-1].moments.append(payload.health(message, None))
+            self._segments[-1].moments.append(system_payload.health(message, None))
         elif isinstance(message, Control) and self._segments:
-            self._segments[-1].moments.append(payload.control(message, None))
+            self._segments[-1].moments.append(system_payload.control(message, None))
 
     def fault(self) -> str | None:
         """Why bundles are lost; None when all is well."""
@@ -123,21 +127,25 @@ class BlackBox:
         return {"bundles_written": self.written, "bundles_lost": self.lost, "moments_held": held}
 
     def close(self) -> None:
-        """Write what is open, without pauses, and end the thread."""
+        """Write all that is open, without pauses; what takes longer than `CLOSE_WITHIN_S` is told as lost."""
         if self._closing.is_set():
             return
-        for entry in list(self._open.values()):
-            self._hand_over(entry)
         self._closing.set()
-        try:
-            self._jobs.put(None, timeout=CLOSE_WITHIN_S)
-        except queue.Full:
-            log.error("black box: the disk does not take the last bundles; they are lost")
-            return
+        for entry in tuple(self._open.values()):
+            self._hand_over(entry)
+        self._jobs.put(None)
         self._thread.join(CLOSE_WITHIN_S)
+        if self._thread.is_alive():
+            self.lost += (lost := len(self._waiting_s))
+            log.error(
+                "black box: %s took longer than %g s at the end; %d bundles are lost",
+                self._folder, CLOSE_WITHIN_S, lost,
+            )  # fmt: skip
 
     def _take(self, judgement: Judgement) -> None:
-        now_s = judgement.observation.captured_s
+        if judgement.stand_in:
+            return  # nobody judged it: judged again, it would differ
+        now_s = self._now_s = judgement.observation.captured_s
         if judgement.checkpoint is not None:
             self._begin(Segment(now_s, judgement.checkpoint), now_s)
         if not self._segments:
@@ -178,11 +186,13 @@ class BlackBox:
 
     def _hand_over(self, entry: _Open) -> None:
         del self._open[entry.alert.id]
-        parts = tuple((segment, len(segment.moments)) for segment in entry.segments)
-        try:
-            self._jobs.put_nowait(_Cut(entry.alert, entry.segments[0].checkpoint, parts))
-        except queue.Full:
+        oldest_s = next(iter(self._waiting_s), self._now_s)
+        if self._now_s - oldest_s > BEHIND_S:
             self._lose(f"alerts come faster than {self._folder} takes bundles")
+            return
+        parts = tuple((segment, len(segment.moments)) for segment in entry.segments)
+        self._waiting_s.append(self._now_s)
+        self._jobs.put(_Cut(entry.alert, entry.segments[0].checkpoint, parts))
 
     def _work(self) -> None:
         self._tidy()
@@ -191,6 +201,7 @@ class BlackBox:
                 self._write(cut)
             except InputError as e:
                 self._lose(str(e))
+            self._waiting_s.popleft()
             self._tidy()
 
     def _write(self, cut: _Cut) -> None:

@@ -5,7 +5,7 @@ Whoever explains an alert works on `dms.frame/1` documents and those told betwee
 
 from __future__ import annotations
 
-import json
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from dms.errors import InputError
-from dms.recording.bundle import Bundle, Moment, is_bundle, open_bundle
+from dms.recording.bundle import SUFFIX, Bundle, Moment, is_bundle, open_bundle
 from dms.recording.shelf import bundle_of, shelved
 from dms.records import Judgement
-from dms.sinks import payload
+from dms.sinks import driver_payload
+from dms.sinks.lines import read_lines
+
+log = logging.getLogger(__name__)
 
 Document = dict[str, Any]
 
@@ -64,17 +67,27 @@ def excerpt(origin: Path, alert_id: str) -> Excerpt:
 def alerts_in(origin: Path) -> list[Listed]:
     """All alerts of a folder of bundles, a bundle or a file of JSON lines, each once, in their order.
 
+    A bundle of a folder that cannot be read is logged and passed over.
+
     Raises:
-        InputError: it cannot be read.
+        InputError: the folder or the file cannot be read.
     """
-    paths = [item.path for item in reversed(shelved(origin))] if origin.is_dir() else [origin]
     found: dict[str, Listed] = {}
-    for path in paths:
-        for document in documents(path):
-            for alert in document.get("alerts", ()):
-                before = found.get(alert["id"])
-                found[alert["id"]] = _listed(alert, path, before)
+    if not origin.is_dir():
+        _list(origin, found)
+        return list(found.values())
+    for item in reversed(shelved(origin)):
+        try:
+            _list(item.path, found)
+        except InputError as e:
+            log.warning("passed over: %s", e)
     return list(found.values())
+
+
+def _list(path: Path, found: dict[str, Listed]) -> None:
+    for document in documents(path):
+        for alert in document.get("alerts", ()):
+            found[alert["id"]] = _listed(alert, path, found.get(alert["id"]))
 
 
 def documents(path: Path) -> Iterator[Document]:
@@ -83,11 +96,13 @@ def documents(path: Path) -> Iterator[Document]:
     Raises:
         InputError: it cannot be read; it names the line.
     """
-    if is_bundle(path):
+    if path.suffix == SUFFIX or is_bundle(path):
         with open_bundle(path) as bundle:
             yield from bundle_documents(bundle)
     else:
-        yield from _json_lines(path)
+        for where, document in read_lines(path):
+            _require_ours(document, where)
+            yield document
 
 
 def bundle_documents(bundle: Bundle) -> Iterator[Document]:
@@ -100,32 +115,16 @@ def bundle_documents(bundle: Bundle) -> Iterator[Document]:
         if isinstance(content, Moment):
             verdict = content.assessment or verdict
             if verdict is not None:
-                yield payload.frame(Judgement(content.observation, verdict, content.alerts, {}), None)
+                yield driver_payload.frame(Judgement(content.observation, verdict, content.alerts, {}), None)
         else:
             yield dict(content)
 
 
-def _json_lines(path: Path) -> Iterator[Document]:
-    try:
-        with path.open("rb") as file:
-            for number, raw in enumerate(file, 1):
-                if not raw.endswith(b"\n"):
-                    return  # the last line of a record that is still being written
-                yield _document(raw, f"{path} line {number}")
-    except OSError as e:
-        raise InputError(f"{path} cannot be read: {e.strerror}") from e
-
-
-def _document(raw: bytes, where: str) -> Document:
-    try:
-        document = json.loads(raw)
-    except (ValueError, RecursionError) as e:
-        raise InputError(f"{where}: neither a bundle nor JSON lines of dms: {e!s:.100}") from e
-    if not isinstance(document, dict) or "schema" not in document:
+def _require_ours(document: Document, where: str) -> None:
+    if "schema" not in document:
         raise InputError(f"{where}: no document of dms: it names no schema")
     if document["schema"] == "dms.frame/1" and not _is_frame(document):
         raise InputError(f"{where}: this dms.frame/1 lacks what it must have; was it edited?")
-    return document
 
 
 def _is_frame(document: Document) -> bool:

@@ -12,7 +12,7 @@ from dms.errors import SinkError
 from dms.recording.bundle import Moment, Told, Writer, to_line
 from dms.recording.redaction import Redactor
 from dms.records import Control, Health, Judgement, Message
-from dms.sinks import payload
+from dms.sinks import system_payload
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +91,9 @@ class RecordSink:
             self._alerts.update(dict.fromkeys(alert.id for alert in message.alerts))
             self._add(Moment(message.observation, None if ended else message.assessment, message.alerts))
         elif isinstance(message, Health):
-            self._add(payload.health(message, None))
+            self._add(system_payload.health(message, None))
         elif isinstance(message, Control):
-            self._add(payload.control(message, None))
+            self._add(system_payload.control(message, None))
 
     def _add(self, content: Moment | Told) -> None:
         if self._writer is not None:

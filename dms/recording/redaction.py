@@ -15,6 +15,8 @@ PUBLIC = ("assess", "alerts", "cabin", "tracking", "schedule", "control", "engin
 """Sections of the configuration that tell how was judged; the others tell where and for whom."""
 
 _LOCATION = re.compile(r"(?:\w+://|(?<![\w.])~?/|\b[A-Za-z]:\\)[^\s,;'\"()]+")
+_AUTHORITY = re.compile(r"://([^\s/'\"]+)")
+_IPV4 = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 _LEFT_OUT = "…"
 _LEAST_LENGTH = 3
 
@@ -32,7 +34,9 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A text without them."""
-        return self._words.sub(_LEFT_OUT, _LOCATION.sub(_LEFT_OUT, text))
+        for pattern in (_LOCATION, _IPV4, self._words):
+            text = pattern.sub(_LEFT_OUT, text)
+        return text
 
     def line(self, content: Moment | Told) -> Moment | Told:
         """What a line tells, with no place named in its faults."""
@@ -96,7 +100,7 @@ class Redactor:
 
 
 def words_of(config: Config) -> Iterator[str]:
-    """Every text of the sections that tell where and for whom."""
+    """Every text of the sections that tell where and for whom; of an address host, user and password too."""
     for name, section in config.model_dump(mode="json").items():
         if name not in PUBLIC:
             yield from _texts_in(section)
@@ -105,6 +109,8 @@ def words_of(config: Config) -> Iterator[str]:
 def _texts_in(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
+        for authority in _AUTHORITY.findall(value):
+            yield from re.split("[:@]", authority)
     elif isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _texts_in(item)

@@ -52,14 +52,23 @@ def shelved(folder: Path) -> list[Shelved]:
 
 
 def bundle_of(folder: Path, alert_id: str) -> Path | None:
-    """The bundle that was written for this alert, or another one that holds it; None where there is none."""
+    """The bundle that was written for this alert, or another one that holds it; None where there is none.
+
+    One that cannot be read is logged and passed over.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
     own = path_of(folder, alert_id)
     if own.exists():
         return own
     for item in shelved(folder):
-        with open_bundle(item.path) as bundle:
-            if alert_id in (bundle.manifest.get("alerts") or []):
-                return item.path
+        try:
+            with open_bundle(item.path) as bundle:
+                if alert_id in (bundle.manifest.get("alerts") or []):
+                    return item.path
+        except InputError as e:
+            log.warning("passed over: %s", e)
     return None
 
 

@@ -136,7 +136,8 @@ class Judgement:
 
     `alerts` are the phases that began with this frame; `stage_s` maps a stage's name to the seconds it took.
     `checkpoint`, where one was asked for and due, is the state from which this frame was judged, as plain
-    values (`recording.checkpoint`).
+    values (`recording.checkpoint`). `stand_in` tells that nobody judged it: it stands in for a camera that
+    hangs, and no replay can come to it.
     """
 
     observation: Observation
@@ -144,6 +145,7 @@ class Judgement:
     alerts: tuple[Alert, ...]
     stage_s: Mapping[str, float]
     checkpoint: Mapping[str, Any] | None = None
+    stand_in: bool = False
 
     @property
     def faults(self) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from types import ModuleType
 
 from dms import gpiochip
 from dms.config.local import GpioConfig
-from dms.errors import ConfigError, SinkError
+from dms.errors import SinkError
 from dms.keeper import Keeper
 from dms.records import Message, Severity
 from dms.sinks.standing import Call, Standing
@@ -25,14 +25,13 @@ class GpioSink:
     process that is killed loses them to the kernel; where a pin goes then is the pin controller's choice.
 
     Raises:
-        SinkError: gpiod is not installed, or is older than 2.0.
-        ConfigError: no line is named.
+        ConfigError: gpiod is not installed, or is older than 2.0.
     """
 
     name = "gpio"
 
     def __init__(self, config: GpioConfig) -> None:
-        gpiod = gpiochip.library("sinks.gpio", SinkError)
+        gpiod = gpiochip.library("sinks.gpio")
         lines = _lines(config)
         self._standing = Standing()
         self._begun_count = 0
@@ -146,9 +145,4 @@ class _Lines:
 
 def _lines(config: GpioConfig) -> dict[Severity, int]:
     named = {severity: getattr(config, f"{severity.value}_line") for severity in Severity}
-    lines = {severity: line for severity, line in named.items() if line is not None}
-    if not lines:
-        raise ConfigError(
-            "sinks.gpio is enabled but names no line: set sinks.gpio.urgent_line or the like, or disable it"
-        )
-    return lines
+    return {severity: line for severity, line in named.items() if line is not None}

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 
 from dms.config.local import HookConfig
 from dms.records import Judgement, Message
-from dms.sinks import payload, values
-from dms.sinks.payload import Origin
+from dms.sinks import driver_payload, values
+from dms.sinks.system_payload import Origin
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +72,10 @@ class HookSink:
         if self._closed or not isinstance(message, Judgement):
             return
         for alert in message.alerts:
-            event = payload.event(alert, message.assessment, self._seq, self._epoch_offset(), self._origin)
             self._seq += 1
+            event = driver_payload.event(
+                alert, message.assessment, self._seq, self._epoch_offset(), self._origin
+            )
             try:
                 self._jobs.put_nowait((event, time.monotonic()))
             except queue.Full:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dms.errors import SinkError
 from dms.records import Control, Health, Judgement, Message
-from dms.sinks import payload, values
+from dms.sinks import driver_payload, system_payload, values
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class JsonlSink:
         path: Path,
         epoch_offset: Callable[[], float | None] = lambda: None,
         append: bool = False,
-        origin: payload.Origin | None = None,
+        origin: system_payload.Origin | None = None,
     ) -> None:
         self._path = path
         self._origin = origin
@@ -63,9 +63,9 @@ class JsonlSink:
         if isinstance(message, Judgement):
             self._take(message)
         elif isinstance(message, Control):
-            self._add(payload.control(message, self._epoch_offset()))
+            self._add(system_payload.control(message, self._epoch_offset()))
         elif isinstance(message, Health):
-            self._add(payload.health(message, self._epoch_offset()))
+            self._add(system_payload.health(message, self._epoch_offset()))
 
     def fault(self) -> str | None:
         """Why lines are being lost; None when all is well."""
@@ -86,11 +86,11 @@ class JsonlSink:
     def _take(self, judgement: Judgement) -> None:
         now_s = judgement.observation.captured_s
         if self._origin is not None:
-            self._add(payload.run(self._origin, self._epoch_offset(), now_s))
+            self._add(system_payload.run(self._origin, self._epoch_offset(), now_s))
             self._origin = None
         if not self._lines:
             self._first_s = now_s
-        self._add(payload.frame(judgement, self._epoch_offset()))
+        self._add(driver_payload.frame(judgement, self._epoch_offset()))
         waited = not 0 <= now_s - self._first_s < FLUSH_EVERY_S
         if waited or judgement.alerts or len(self._lines) >= FLUSH_LINES:
             self._flush()

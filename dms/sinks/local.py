@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from dms.config.sinks import SinksConfig
 from dms.sinks import Sink
-from dms.sinks.payload import Origin
+from dms.sinks.system_payload import Origin
 
 
 def open_local_sinks(
@@ -15,7 +15,7 @@ def open_local_sinks(
     """Those that are set up, the quickest first. A device that is missing is a fault of its sink, no error.
 
     Raises:
-        DmsError: a package is missing, or no line is named.
+        DmsError: a package is missing.
     """
     if config.gpio.enabled:
         from dms.sinks.gpio import GpioSink  # as below: extras, and time to the first frame

@@ -46,6 +46,7 @@ class LogSink:
         epoch_offset: gives what to add to the source's clock for Unix time, or None where that is unknown;
             where it is known, lines begin with local wall-clock time.
         level: the least level that `tell` gets; the log has its own.
+        several: whether several profiles are in force, so that each alert's is told.
     """
 
     name = "log"
@@ -55,18 +56,21 @@ class LogSink:
         tell: Callable[[str], None] | None = None,
         epoch_offset: Callable[[], float | None] = lambda: None,
         level: int = logging.INFO,
+        several: bool = False,
     ) -> None:
         self._tell = tell
         self._epoch_offset = epoch_offset
         self._level = level
+        self._several = several
 
     def publish(self, message: Message) -> None:
         """Tell the alerts of a judgement, or a change of health or level; vitals only at level debug."""
         offset_s = self._epoch_offset()
         if isinstance(message, Judgement):
             for alert in message.alerts:
-                level = logging.INFO if alert.phase is Phase.END else _LEVEL_BY_SEVERITY[alert.severity]
-                self._line(level, alert_line(alert, offset_s))
+                is_news = alert.phase is not Phase.END and not _is_acknowledgement(alert)
+                level = _LEVEL_BY_SEVERITY[alert.severity] if is_news else logging.INFO
+                self._line(level, alert_line(alert, offset_s, several=self._several))
         elif isinstance(message, Health):
             self._line(_LEVEL_BY_HEALTH[message.state], health_line(message, offset_s))
         elif isinstance(message, Control):
@@ -93,13 +97,20 @@ class LogSink:
             self._tell(line)
 
 
-def alert_line(alert: Alert, epoch_offset_s: float | None = None) -> str:
-    """One phase of an alert, for a person."""
+def alert_line(alert: Alert, epoch_offset_s: float | None = None, *, several: bool = False) -> str:
+    """One phase of an alert, for a person; of `several` profiles its own is named."""
+    which = f"alert {alert.id}" + (f", {alert.profile}" if several else "")
     head = f"{clock(alert.captured_s, epoch_offset_s)}  {alert.severity.value.upper():<9} {alert.type}"
     if alert.phase is Phase.END:
-        return f"{head} ended after {alert.duration_s:.1f} s"
+        return f"{head} ended after {alert.duration_s:.1f} s ({which})"
+    if _is_acknowledgement(alert):
+        return f"{head} acknowledged by {alert.evidence['acknowledged_by']} ({which})"
     verb = "continues" if alert.phase is Phase.UPDATE else "began"
-    return f"{head}: {alert.cause} ({verb} {clock(alert.onset_s, epoch_offset_s)}, alert {alert.id})"
+    return f"{head}: {alert.cause} ({verb} {clock(alert.onset_s, epoch_offset_s)}, {which})"
+
+
+def _is_acknowledgement(alert: Alert) -> bool:
+    return alert.phase is Phase.UPDATE and "acknowledged_by" in alert.evidence
 
 
 def health_line(health: Health, epoch_offset_s: float | None = None) -> str:

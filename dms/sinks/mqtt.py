@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from dms.config.sinks import MqttConfig
+from dms.mqtt_client import root_topic
 from dms.records import (
     Alert,
     Assessment,
@@ -27,9 +28,8 @@ from dms.records import (
     UnknownCause,
     Vitals,
 )
-from dms.sinks import payload, values
+from dms.sinks import driver_payload, system_payload, values
 from dms.sinks.ack_times import AckTimes, AgeOf
-from dms.sinks.mqtt_client import root_topic
 from dms.sinks.mqtt_link import MqttLink
 from dms.sinks.outbox import Outbox, Packet
 
@@ -59,12 +59,12 @@ class MqttSink:
     def __init__(
         self,
         config: MqttConfig,
-        origin: payload.Origin | None = None,
+        origin: system_payload.Origin | None = None,
         epoch_offset: Callable[[], float | None] = lambda: None,
         age_of: AgeOf = lambda captured_s: None,
     ) -> None:
         self._config = config
-        self._origin = origin or payload.Origin()
+        self._origin = origin or system_payload.Origin()
         self._epoch_offset = epoch_offset
         self._root = root_topic(config)
         self._ack_times = AckTimes(age_of)
@@ -81,7 +81,7 @@ class MqttSink:
         self._dropping = False
         # The first lane: before all else at every connection.
         self._greet()
-        will = payload.status(False, "connection lost", None, self._origin)
+        will = system_payload.status(False, "connection lost", None, self._origin)
         will_packet = Packet(f"{self._root}/status", values.encode(will), retain=True)
         self._link = MqttLink(config, self._outbox, will_packet, self._greet)
 
@@ -150,7 +150,9 @@ class MqttSink:
 
     def _tell_state(self, judgement: Judgement) -> None:
         self._state_seq += 1
-        document = payload.state(judgement, self._active.values(), self._state_seq, self._epoch_offset())
+        document = driver_payload.state(
+            judgement, self._active.values(), self._state_seq, self._epoch_offset()
+        )
         # A moment without a frame was never captured.
         captured_s = judgement.assessment.captured_s if judgement.observation.frame_id >= 0 else None
         self._newest("state", document, retain=True, captured_s=captured_s)
@@ -179,8 +181,10 @@ class MqttSink:
         else:
             self._active[alert.id] = alert
         self._event_seq += 1
-        document = payload.event(alert, assessment, self._event_seq, self._epoch_offset(), self._origin)
-        topic = f"{self._root}/{payload.event_topic(alert.type)}"
+        document = driver_payload.event(
+            alert, assessment, self._event_seq, self._epoch_offset(), self._origin
+        )
+        topic = f"{self._root}/{driver_payload.event_topic(alert.type)}"
         packet = Packet(topic, values.encode(document), retain=False, captured_s=alert.captured_s)
         kept_all = self._outbox.put_event(packet)
         if not kept_all and not self._dropping:
@@ -194,34 +198,38 @@ class MqttSink:
             "events_waiting": self._outbox.events_waiting(),
             "events_dropped": self._outbox.dropped,
         }
-        self._newest("metrics", payload.metrics(vitals, undelivered, self._epoch_offset()), retain=False)
+        self._newest(
+            "metrics", system_payload.metrics(vitals, undelivered, self._epoch_offset()), retain=False
+        )
 
     def _tell_control(self, control: Control) -> None:
         self._control = control
-        self._newest("control", payload.control(control, self._epoch_offset()), retain=True)
+        self._newest("control", system_payload.control(control, self._epoch_offset()), retain=True)
 
     def _unsay_level(self) -> None:
         """Replace the retained level, as the verdict."""
         if self._control is not None:
-            document = payload.control_ended(self._control, self._verdict.captured_s, self._epoch_offset())
+            document = system_payload.control_ended(
+                self._control, self._verdict.captured_s, self._epoch_offset()
+            )
             self._newest("control", document, retain=True)
 
     def _unsay_health(self) -> None:
         """Replace the retained health, as the verdict."""
         if self._health_told:
-            document = payload.health_ended(self._verdict.captured_s, self._epoch_offset())
+            document = system_payload.health_ended(self._verdict.captured_s, self._epoch_offset())
             self._newest("health", document, retain=True)
 
     def _tell_health(self, health: Health) -> None:
         self._health_told = True
-        self._newest("health", payload.health(health, self._epoch_offset()), retain=True)
+        self._newest("health", system_payload.health(health, self._epoch_offset()), retain=True)
 
     def _greet(self) -> None:
         self._tell_status(online=True, reason="connected")
 
     def _tell_status(self, *, online: bool, reason: str) -> None:
         now = values.iso(datetime.now(timezone.utc))
-        self._newest("status", payload.status(online, reason, now, self._origin), retain=True)
+        self._newest("status", system_payload.status(online, reason, now, self._origin), retain=True)
 
     def _newest(
         self, topic: str, document: values.Document, *, retain: bool, captured_s: float | None = None

@@ -17,7 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from dms.config.sinks import MqttConfig
-from dms.sinks.mqtt_client import connect_error, new_client, root_topic
+from dms.mqtt_client import connect_error, new_client, root_topic
 from dms.sinks.outbox import Outbox, Packet
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from dms.config.local import SoundConfig
-from dms.errors import SinkError
+from dms.errors import ConfigError, SinkError
 from dms.keeper import Keeper
 from dms.records import Message
 from dms.sinks.standing import Call, Standing
@@ -32,7 +32,7 @@ class SoundSink:
     A missing, failing or hanging device is a fault; it is opened anew until it plays.
 
     Raises:
-        SinkError: miniaudio is not installed.
+        ConfigError: miniaudio is not installed.
     """
 
     name = "sound"
@@ -160,7 +160,7 @@ def _miniaudio() -> ModuleType:
     try:
         import miniaudio
     except ImportError as e:
-        raise SinkError(
+        raise ConfigError(
             "sinks.sound needs miniaudio: install the extra (`pip install 'dms[sound]'`), or set "
             "sinks.sound.enabled=false"
         ) from e

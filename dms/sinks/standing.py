@@ -31,7 +31,7 @@ class Call:
 class Standing:
     """Follows the messages; asked from other threads what is due now.
 
-    An acknowledged alert is silent until it escalates beyond what was acknowledged. A pattern that does not
+    An acknowledged alert is silent; one that escalates is no longer acknowledged. A pattern that does not
     repeat is due until it was played through. Bad health is told once a run for each of its states.
     """
 
@@ -39,7 +39,6 @@ class Standing:
         self._clock = clock
         self._lock = threading.Lock()
         self._calls: dict[str, Call] = {}
-        self._acknowledged: dict[str, tuple[float, Severity]] = {}
         self._done: set[str] = set()
 
     def take(self, message: Message) -> bool:
@@ -85,22 +84,11 @@ class Standing:
     def _note(self, alert: Alert) -> None:
         if alert.phase is Phase.END:
             self._calls.pop(alert.id, None)
-            self._acknowledged.pop(alert.id, None)
             self._done.discard(alert.id)
-            return
-        if self._is_heeded(alert):
+        elif alert.acknowledged_s is not None:
             self._calls.pop(alert.id, None)
         else:
             self._ask(alert.id, pattern_of(alert.type, alert.severity), alert.severity)
-
-    def _is_heeded(self, alert: Alert) -> bool:
-        """Whether the driver has taken note of the alert at this severity, or a graver one."""
-        if alert.acknowledged_s is None:
-            return False
-        noted = self._acknowledged.get(alert.id)
-        if noted is None or noted[0] != alert.acknowledged_s:
-            noted = self._acknowledged[alert.id] = alert.acknowledged_s, alert.severity
-        return _SEVERITIES.index(alert.severity) <= _SEVERITIES.index(noted[1])
 
     def _ask(self, key: str, pattern: Pattern, severity: Severity) -> None:
         before = self._calls.get(key)

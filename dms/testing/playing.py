@@ -8,13 +8,14 @@ from dms.alerts import AlertManager, Profile
 from dms.assess import Assessor
 from dms.config.assess import AssessConfig
 from dms.config.cabin import Cabin
+from dms.pipeline import judged
 from dms.records import Alert, Assessment
 from dms.testing.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What was made of a story: one assessment an observation, and every phase of every alert."""
+    """What is told of a story: one assessment an observation, and every phase of every alert."""
 
     assessments: tuple[Assessment, ...]
     alerts: tuple[Alert, ...]
@@ -26,9 +27,9 @@ def watch(story: Timeline, config: AssessConfig, *profiles: Profile, cabin: Cabi
     assessments: list[Assessment] = []
     alerts: list[Alert] = []
     for observation in story.observations():
-        assessment = assessor.update(observation)
+        assessment, changes = judged(observation, assessor, manager)
         assessments.append(assessment)
-        alerts += manager.update(assessment)
+        alerts += changes
     last_s = assessments[-1].captured_s if assessments else story.end_s
     return Played(tuple(assessments), (*alerts, *manager.close(max(last_s, story.end_s))))
 

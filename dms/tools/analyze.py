@@ -18,7 +18,7 @@ from dms.recording.record import RecordSink
 from dms.records import Alert, Frame, Judgement, Phase
 from dms.sinks import Sink
 from dms.sinks.jsonl import JsonlSink
-from dms.sinks.payload import Origin
+from dms.sinks.system_payload import Origin
 from dms.sources import open_source
 from dms.summary import Summary
 from dms.tools.overlay import OverlayWriter, draw

@@ -9,10 +9,10 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from dms.errors import InputError
+from dms.config.yaml_text import read_yaml
+from dms.errors import ConfigError, InputError
 from dms.resources import configs_folder
 from dms.simulator.record import truth_path
 
@@ -119,9 +119,9 @@ def read_events(path: Path) -> list[Event]:
         InputError: unreadable, no YAML, or no such list.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"cannot read the events of {path}: {' '.join(str(error).split())}") from error
+        content, _ = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError, ConfigError) as error:
+        raise InputError(f"cannot read the events of {path}: {error}") from error
     try:
         return TypeAdapter(list[Event]).validate_python(content)
     except ValidationError as error:

@@ -19,9 +19,9 @@ from dms.sinks.hook import HookSink
 from dms.sinks.jsonl import JsonlSink
 from dms.sinks.log import LogSink
 from dms.sinks.mqtt import MqttSink
-from dms.sinks.payload import Origin
 from dms.sinks.prometheus import PrometheusServer, PrometheusSink
 from dms.sinks.sound import SoundSink
+from dms.sinks.system_payload import Origin
 from dms.summary import SummarySink
 from tests.unit.sinks import samples
 

@@ -86,7 +86,7 @@ def talk(broker):
 @needs_mosquitto
 def test_every_signal_arrives_by_either_spelling(talk):
     hub, client = talk
-    send(client, "in/Vehicle/Speed", "30.5")
+    send(client, "in/Vehicle/Speed", "12.5")
     send(client, "in/Vehicle.Powertrain.Transmission.CurrentGear", "-1")
     send(client, "in/Vehicle/Powertrain/Transmission/SelectedGear", "-1")
     send(client, "in/Vehicle/Body/Lights/DirectionIndicator/Left/IsSignaling", "true")
@@ -95,7 +95,7 @@ def test_every_signal_arrives_by_either_spelling(talk):
     send(client, "in/Vehicle/Chassis/SteeringWheel/Angle", "-12")
     seen = until(hub, lambda context: context.vehicle.steering_deg is not None)
     told = seen.vehicle
-    assert (told.speed_kmh, told.speed_source, told.gear, told.reversing) == (30.5, "mqtt", -1, True)
+    assert (told.speed_kmh, told.speed_source, told.gear, told.reversing) == (12.5, "mqtt", -1, True)
     assert (told.turn, told.steering_deg, told.driver_side) == (Turn.LEFT, -12.0, "left")
     assert seen.configured
     assert not told.faults

@@ -20,10 +20,10 @@ from dms.alerts.profiles import load_profile
 from dms.assess import SIGNALS
 from dms.config.sinks import MqttConfig, MqttTlsConfig
 from dms.errors import ConfigError
+from dms.mqtt_client import new_client
 from dms.records import Assessment, DriverState, HealthState, Phase, Signal
-from dms.sinks import payload
+from dms.sinks import driver_payload, system_payload
 from dms.sinks.mqtt import MqttSink
-from dms.sinks.mqtt_client import new_client
 from dms.sinks.mqtt_link import EVENT_EXPIRY_S
 from tests.e2e.broker import WAIT_S, Listener, Mosquitto, events, needs_mosquitto, on
 from tests.unit.sinks import samples
@@ -446,14 +446,14 @@ def test_the_acl_in_the_manual_lets_a_vehicle_write_below_its_own_name_only(tmp_
 def test_the_examples_in_the_manual_have_the_fields_that_are_sent():
     text = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text()
     examples = [json.loads(block.split("```")[0]) for block in text.split("```json\n")[1:]]
-    judged, origin = samples.judgement(), payload.Origin()
+    judged, origin = samples.judgement(), system_payload.Origin()
     sent = [
-        payload.status(True, "connected", None, origin),
-        payload.state(judged, [samples.alert()], 1, None),
-        payload.event(microsleep(), judged.assessment, 1, None, origin),
-        payload.health(samples.health(), None),
-        payload.control(samples.control(), None),
-        payload.metrics(samples.vitals(), {}, None),
+        system_payload.status(True, "connected", None, origin),
+        driver_payload.state(judged, [samples.alert()], 1, None),
+        driver_payload.event(microsleep(), judged.assessment, 1, None, origin),
+        system_payload.health(samples.health(), None),
+        system_payload.control(samples.control(), None),
+        system_payload.metrics(samples.vitals(), {}, None),
     ]
     assert [shape(example) for example in examples] == [shape(document) for document in sent]
     assert examples[2]["cause"] == sent[2]["cause"]

@@ -19,7 +19,7 @@ from dms.recording.checkpoint import Checkpoints
 from dms.recording.record import RecordSink
 from dms.recording.replay import replay
 from dms.records import Acknowledgement, Context, Control, Vehicle
-from dms.sinks.payload import Origin
+from dms.sinks.system_payload import Origin
 from dms.sources import open_source
 
 pytestmark = pytest.mark.slow

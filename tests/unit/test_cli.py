@@ -330,3 +330,17 @@ def test_a_signal_ends_a_run_cleanly(running, number, code):
     while told[-1] != b"STOPPING=1":
         told.append(manager.recv(256))
     assert {line.partition(b"=")[0] for line in told} == {b"STATUS", b"READY", b"WATCHDOG", b"STOPPING"}
+
+
+@pytest.mark.parametrize(
+    "command", ["explain", "bundle", "replay", "seat", "score", "campaign", "profiles", "calibrate cabin"]
+)
+def test_help_of_a_command_with_choices_shows_examples(command):
+    _, _, examples = dms(*command.split(), "--help").stdout.partition("Examples:")
+    assert f"dms {command} " in examples
+
+
+def test_a_campaign_of_skins_says_what_brings_them():
+    result = dms("campaign", "--only", "skin")
+    assert result.returncode == 2
+    assert "needs --portraits" in result.stderr

@@ -4,9 +4,10 @@ import pytest
 from click.testing import CliRunner
 
 from dms.alerts import load_profile
-from dms.alerts.profiles import shipped_profiles
+from dms.alerts.profiles import load_profiles, shipped_profiles
 from dms.cli.profiles import profiles
-from dms.errors import ConfigError
+from dms.config.alerts import AlertsConfig, SensitivityConfig
+from dms.errors import ConfigError, InputError
 
 
 def run(*arguments):
@@ -41,5 +42,21 @@ def test_check_says_all_is_well_or_where_it_is_not(tmp_path):
     path.write_text("name: mine\nversion: 1\ndescription: x\nextends: attend\n")
     assert "in order: mine, 16 rules" in run("check", str(path))
     path.write_text("name: mine\nversion: 1\ndescription: x\nextends: atend\n")
-    with pytest.raises(ConfigError, match=r"mine\.yaml:4: extends: .*did you mean 'attend'"):
+    with pytest.raises(ConfigError, match=r"mine\.yaml:4: extends: .*did you mean attend\?"):
         run("check", str(path))
+
+
+def test_check_of_a_file_that_is_not_there_names_the_file():
+    with pytest.raises(InputError, match=r"cannot read nofile\.yaml: "):
+        run("check", "nofile.yaml")
+
+
+def test_show_tells_the_rules_as_sharp_as_configured():
+    def hash_and_limit(*options):
+        shown = json.loads(run("show", "euroncap_2026", "--json", *options))
+        (rule,) = (r for r in shown["rules"] if r["type"] == "fatigue.microsleep")
+        return shown["hash"], rule["when"]["closure_s"]["at_least"]
+
+    assert hash_and_limit()[1] == 1.5
+    sharper = AlertsConfig(sensitivity=SensitivityConfig(fatigue=1.2))
+    assert hash_and_limit("--set", "alerts.sensitivity.fatigue=1.2") == (load_profiles(sharper)[0].hash, 1.25)

@@ -230,6 +230,7 @@ def test_a_hung_camera_is_told_stops_the_watchdog_and_may_come_back(
     assert last.observation.frame_id < 0
     assert last.assessment.state is DriverState.UNKNOWN
     assert last.assessment.unknown_causes == (UnknownCause.STALE,)
+    assert last.stand_in
     assert last.assessment.signals
     assert all(signal.value is None for signal in last.assessment.signals.values())
     fed = rig.watchdog.fed

@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -150,3 +151,19 @@ def test_forget_deletes_what_is_kept_and_what_was_set_aside(tmp_path):
     assert not list(tmp_path.iterdir())
     assert "nothing was kept" in CliRunner().invoke(command, ["forget", *option]).output
     assert "nothing is kept" in CliRunner().invoke(command, ["show", *option]).output
+
+
+def test_a_drive_too_short_to_be_kept_says_so(tmp_path, caplog):
+    with caplog.at_level(logging.INFO):
+        drive(agreed(tmp_path), 30.0)
+    assert not list(tmp_path.iterdir())
+    assert re.search(r"nothing of this drive is kept: only [1-9]\d % learned", caplog.text), caplog.text
+
+
+def test_show_tells_why_nothing_is_kept_and_that_consent_is_off(tmp_path):
+    option = ["--set", f"seat.folder={tmp_path}"]
+    shown = CliRunner().invoke(command, ["show", *option]).output
+    assert "nothing is kept; a drive is once its eyes are fully learned, 60 s of open eyes" in shown
+    assert "seat.consent is off" in shown
+    agreed_too = CliRunner().invoke(command, ["show", *option, "--set", "seat.consent=true"]).output
+    assert "seat.consent is off" not in agreed_too

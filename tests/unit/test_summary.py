@@ -146,3 +146,14 @@ def test_a_run_that_was_stopped_says_so() -> None:
     total = SummarySink().summary({}, 1.0, interrupted=True)
     assert total.to_dict()["interrupted"] is True
     assert str(total).startswith("stopped before the end")
+
+
+def test_alerts_of_several_profiles_name_theirs() -> None:
+    sink = SummarySink()
+    one = alert(Phase.START, "fatigue.microsleep", Severity.URGENT, 2.5, "Eyes closed.")
+    sink.publish(judgement(0, 2.5, DriverState.ASLEEP, one))
+    assert "(test)" not in str(sink.summary({}, 1.0))
+    sink.publish(judgement(1, 2.6, DriverState.ASLEEP, replace(one, id="b-1", profile="attend")))
+    told = str(sink.summary({}, 1.0))
+    assert "Eyes closed. (test)" in told
+    assert "Eyes closed. (attend)" in told

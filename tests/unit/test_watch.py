@@ -10,7 +10,7 @@ import pytest
 
 from dms.config.sinks import MqttConfig
 from dms.records import Phase, UnknownCause
-from dms.sinks import payload, values
+from dms.sinks import driver_payload, system_payload, values
 from dms.watch import watch
 from dms.watch_screen import STALE_AFTER_S, Item, JsonScreen, Screen
 from dms.watch_text import (
@@ -26,7 +26,7 @@ from dms.watch_text import (
 )
 from tests.unit.sinks import samples
 
-ORIGIN = payload.Origin("dms 1.2.3")
+ORIGIN = system_payload.Origin("dms 1.2.3")
 
 
 class Terminal(io.StringIO):
@@ -40,16 +40,18 @@ def item(name, document, retained=False, vehicle="truck-7"):
 
 
 def state(judged=None, active=(), **keywords):
-    return item("state", payload.state(judged or samples.judgement(), active, 1, None), **keywords)
+    return item("state", driver_payload.state(judged or samples.judgement(), active, 1, None), **keywords)
 
 
 def event(**changes):
     judged = samples.judgement()
-    return item("event/a/b", payload.event(samples.alert(**changes), judged.assessment, 1, None, ORIGIN))
+    return item(
+        "event/a/b", driver_payload.event(samples.alert(**changes), judged.assessment, 1, None, ORIGIN)
+    )
 
 
 def status(online, **keywords):
-    return item("status", payload.status(online, "connection lost", None, ORIGIN), **keywords)
+    return item("status", system_payload.status(online, "connection lost", None, ORIGIN), **keywords)
 
 
 def test_without_a_terminal_only_changes_are_written_and_no_escape_codes():
@@ -118,11 +120,11 @@ def test_offline_replaces_the_state_until_it_is_online_again():
 
 
 def control(**changes):
-    return item("control", payload.control(samples.control(**changes), None))
+    return item("control", system_payload.control(samples.control(**changes), None))
 
 
 def metrics(**changes):
-    return item("metrics", payload.metrics(samples.vitals(**changes), {}, None))
+    return item("metrics", system_payload.metrics(samples.vitals(**changes), {}, None))
 
 
 def test_a_level_is_told_with_its_cause_and_stays_in_sight_until_it_is_0():
@@ -143,7 +145,7 @@ def test_a_level_is_told_with_its_cause_and_stays_in_sight_until_it_is_0():
 
 
 def test_the_end_of_a_level():
-    ended = payload.control_ended(samples.control(), 20.0, None)
+    ended = system_payload.control_ended(samples.control(), 20.0, None)
     assert control_line(ended) == "no level: The run ended."
     assert level_word(ended) == ""
 
@@ -154,7 +156,7 @@ def test_temperature_and_drops_are_in_sight_and_an_unknown_one_is_called_so():
     screen.show(state(), 0.0)
     screen.show(metrics(), 0.1)
     assert "71 °C  3 dropped" in last_drawn(out)
-    screen.show(item("metrics", payload.metrics(samples.no_frame_vitals(), {}, None)), 0.2)
+    screen.show(item("metrics", system_payload.metrics(samples.no_frame_vitals(), {}, None)), 0.2)
     assert "71 °C  3 dropped" in last_drawn(out)
     screen.show(metrics(device=None), 0.2)
     assert "temperature unknown  3 dropped" in last_drawn(out)
@@ -229,25 +231,25 @@ def test_text_cannot_steer_the_terminal():
 def test_the_end_of_an_alert():
     judged = samples.judgement()
     ended = samples.alert(phase=Phase.END, at_s=14.0)
-    document = payload.event(ended, judged.assessment, 1, 1_800_000_000.0, ORIGIN)
+    document = driver_payload.event(ended, judged.assessment, 1, 1_800_000_000.0, ORIGIN)
     assert event_line(document) == "2027-01-15T08:00:14.000Z  ended     fatigue.microsleep after 4.0 s"
 
 
 @pytest.mark.parametrize(("phase", "at_s"), [(Phase.START, 11.5), (Phase.UPDATE, 13.0), (Phase.END, 14.0)])
 def test_without_a_date_each_phase_has_its_own_time(phase, at_s):
-    document = payload.event(
+    document = driver_payload.event(
         samples.alert(phase=phase, at_s=at_s), samples.judgement().assessment, 1, None, ORIGIN
     )
     assert event_line(document).startswith(f"{at_s} s  ")
 
 
 def test_health_names_its_causes():
-    document = payload.health(samples.health(), None)
+    document = system_payload.health(samples.health(), None)
     assert health_line(document) == "system degraded (source_lost: /dev/video0: no frame)"
 
 
 def test_the_health_of_a_system_that_ended_is_unknown():
-    assert health_line(payload.health_ended(20.0, None)) == "system unknown (ended: The run ended.)"
+    assert health_line(system_payload.health_ended(20.0, None)) == "system unknown (ended: The run ended.)"
 
 
 def test_a_broker_that_is_away_is_waited_for_and_stop_ends_it():
@@ -292,9 +294,53 @@ def test_a_state_tells_since_when_it_cannot_judge_how_unsure_it_is_and_what_was_
     judged = samples.judgement(captured_s=20.0, causes=[UnknownCause.EYES_HIDDEN])
     unsure = replace(judged, assessment=replace(judged.assessment, confidence=0.55))
     noted = samples.alert(type="distraction.long", acknowledged_s=19.0)
-    line = click.unstyle(state_line(payload.state(unsure, [noted, samples.alert()], 1, None)))
-    assert "cannot judge: eyes_hidden for 2 s" in line
+    line = click.unstyle(state_line(driver_payload.state(unsure, [noted, samples.alert()], 1, None)))
+    assert "partly: eyes_hidden for 2 s" in line
     assert "confidence 55%" in line
     assert "alerts: distraction.long (acknowledged), fatigue.microsleep" in line
-    sure = click.unstyle(state_line(payload.state(judged, [], 1, None)))
+    sure = click.unstyle(state_line(driver_payload.state(judged, [], 1, None)))
     assert "confidence" not in sure
+
+
+def test_an_acknowledgement_is_no_new_alarm():
+    noted = samples.alert(phase=Phase.UPDATE, at_s=12.0, evidence={"acknowledged_by": "mqtt"})
+    document = driver_payload.event(noted, samples.judgement().assessment, 1, None, ORIGIN)
+    assert event_line(document) == "12.0 s  URGENT    fatigue.microsleep acknowledged by mqtt"
+    for odd in (None, "x", ["acknowledged_by"], {}):
+        assert "URGENT    fatigue.microsleep: eyes" in click.unstyle(
+            event_line({**document, "evidence": odd})
+        )
+
+
+def published(topic, payload):
+    """An MQTT 3.1.1 message of quality 0."""
+    body = len(topic).to_bytes(2, "big") + topic.encode() + payload.encode()
+    return bytes([0x30, len(body)]) + body
+
+
+def test_what_others_tell_the_vehicle_is_not_shown():
+    out, stop = io.StringIO(), threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        config = MqttConfig(host="127.0.0.1", port=server.getsockname()[1])
+        screen = JsonScreen(out, out)
+        watcher = threading.Thread(daemon=True, target=watch, args=(config, "truck-7", screen, stop))
+        watcher.start()
+        try:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"\x20\x02\x00\x00")  # CONNACK
+                subscribe = connection.recv(1000)
+                connection.sendall(b"\x90\x03" + subscribe[2:4] + b"\x01")  # SUBACK
+                connection.sendall(published("dms/v1/truck-7/in/Vehicle/Speed", "52.5"))
+                connection.sendall(published("dms/v1/truck-7/cmd/acknowledge", "all"))
+                connection.sendall(published("dms/v1/truck-7/state", "{}"))
+                give_up_s = time.monotonic() + 10
+                while "truck-7/state" not in out.getvalue():
+                    assert time.monotonic() < give_up_s, out.getvalue()
+                    time.sleep(0.02)
+        finally:
+            stop.set()
+            watcher.join(10)
+    assert "not understood" not in out.getvalue()

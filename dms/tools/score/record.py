@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,10 +10,11 @@ from typing import Any
 
 from dms.errors import InputError
 from dms.records import DriverState, Phase
+from dms.sinks.lines import read_lines
 from dms.summary import MAX_BLIND_S, MAX_GAP_S, AlertRecord
 
 UNJUDGED = frozenset({DriverState.UNKNOWN.value, DriverState.FAULT.value})
-FRAME, STATE, EVENT = "dms.frame/1", "dms.state/1", "dms.event/1"
+RUN, FRAME, STATE, EVENT = "dms.run/1", "dms.frame/1", "dms.state/1", "dms.event/1"
 
 
 @dataclass(frozen=True)
@@ -34,55 +34,60 @@ def read_told(path: Path, start_s: float | None = None) -> Told:
         start_s: the moment, by the record's clock, at which the timeline begins; None = its first line.
 
     Raises:
-        InputError: unreadable, no such lines, or several vehicles in one file; says the line and what to do.
+        InputError: unreadable, no such lines, several vehicles or runs in one file, a timeline that begins
+            after the record, or moments too far apart to tell time by; says where and what to do.
     """
     fold = _Fold()
-    for number, document in _documents(path):
+    for where, document in _documents(path):
         try:
             fold.take(document)
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}: line {number} is no whole line of a run: {error}") from error
+            raise InputError(f"{where} is no whole line of a run: {error}") from error
     if fold.first_s is None:
         raise InputError(
             f"{path} holds no frame, state or event of a run; give the file of `dms analyze --out`, of "
             "sinks.jsonl.path, or of `dms watch --json`"
         )
+    if fold.too_sparse:
+        raise InputError(
+            f"{path}: most moments lie more than {MAX_GAP_S:g} s apart: nobody can tell how much of it was "
+            "judged; record with sinks.mqtt.state_hz 2 or more, or score the lines of sinks.jsonl.path"
+        )
+    if start_s is not None and start_s > fold.last_s:
+        raise InputError(
+            f"{path} ends at captured_s {fold.last_s:g}: no timeline begins after it, at {start_s:g}"
+        )
     return fold.told(fold.first_s if start_s is None else start_s)
 
 
-def _documents(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The line's number and the document in it; a message of MQTT is unpacked."""
+def _documents(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Frames, states and events, and where they stand; a message of MQTT is unpacked."""
     vehicles: set[str] = set()
-    for number, line in enumerate(_lines(path), 1):
-        try:
-            document = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"{path}: line {number} is no JSON: {error}") from error
-        if not isinstance(document, dict):
-            raise InputError(f"{path}: line {number} is no JSON object")
-        if "topic" in document:
-            vehicles.add(_vehicle(str(document["topic"])))
-            document = document.get("payload")
+    runs = 0
+    for where, line in read_lines(path):
+        document = line.get("payload") if "topic" in line else line
+        schema = document.get("schema") if isinstance(document, dict) else None
+        runs += schema == RUN
+        if runs > 1:
+            raise InputError(
+                f"{where}: a second run begins, with a clock of its own; cut the file before this line and "
+                "score each part against its timeline"
+            )
+        if not isinstance(document, dict) or schema not in (FRAME, STATE, EVENT):
+            continue
+        if "topic" in line:
+            vehicles.add(_vehicle(str(line["topic"])))
         if len(vehicles) > 1:
             raise InputError(
-                f"{path}: line {number}: several vehicles in one file ({', '.join(sorted(vehicles))}); "
+                f"{where}: several vehicles in one file ({', '.join(sorted(vehicles))}); "
                 "record one alone with `dms watch --vehicle NAME --json`"
             )
-        if isinstance(document, dict):
-            yield number, document
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            yield from (line for line in file if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}; give a file of JSON lines") from error
+        yield where, document
 
 
 def _vehicle(topic: str) -> str:
-    """`dms/v1/<vehicle>/event/…` without what comes after the vehicle."""
-    return topic.partition("/event/")[0].rpartition("/state")[0] or topic.partition("/event/")[0]
+    """`dms/v1/<vehicle>/state` or `…/event/…` without what comes after the vehicle."""
+    return topic.partition("/event/")[0].removesuffix("/state")
 
 
 class _Fold:
@@ -90,10 +95,16 @@ class _Fold:
 
     def __init__(self) -> None:
         self.first_s: float | None = None
-        self._last_s = math.nan
+        self.last_s = math.nan
         self._alerts: dict[str, AlertRecord] = {}
         self._seconds = 0.0
         self._judged_s = 0.0
+        self._steps = self._gaps = 0
+
+    @property
+    def too_sparse(self) -> bool:
+        """Whether gaps that count as no time are the rule: states that came less than once a second."""
+        return self._gaps > self._steps
 
     def take(self, document: dict[str, Any]) -> None:
         schema = document.get("schema")
@@ -121,9 +132,12 @@ class _Fold:
         """Time belongs to the state at its end, as in the summary of a run."""
         if self.first_s is None:
             self.first_s = now_s
-        elapsed_s = now_s - self._last_s
-        self._last_s = now_s
-        if 0 < elapsed_s <= (MAX_BLIND_S if frame is None else MAX_GAP_S):
+        elapsed_s = now_s - self.last_s
+        self.last_s = now_s
+        longest_s = MAX_BLIND_S if frame is None else MAX_GAP_S
+        self._gaps += elapsed_s > longest_s
+        if 0 < elapsed_s <= longest_s:
+            self._steps += 1
             self._seconds += elapsed_s
             self._judged_s += 0.0 if state in UNJUDGED else elapsed_s
 

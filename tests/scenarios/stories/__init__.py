@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 
-from tests.scenarios.stories import alerting, fatigue, gaze, hands, sensing, vehicle
+from tests.scenarios.stories import alerting, fatigue, gaze, hands, hiding, sensing, vehicle, wiles
 from tests.scenarios.telling import NamedStory
 
 CHAPTERS: Mapping[str, ModuleType] = MappingProxyType(
@@ -12,8 +12,10 @@ CHAPTERS: Mapping[str, ModuleType] = MappingProxyType(
         "Lids, mouth and nods": fatigue,
         "Hands": hands,
         "What cannot be judged": sensing,
+        "Hidden while it matters": hiding,
         "The vehicle": vehicle,
         "Alerts and profiles": alerting,
+        "Habits, noise and false claims": wiles,
     }
 )
 

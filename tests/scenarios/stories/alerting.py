@@ -1,6 +1,7 @@
 """How alerts worsen, stand, end and are acknowledged; and several profiles at once."""
 
-from tests.scenarios.telling import At, Clears, Stands, Told, Within, story
+from tests.scenarios.must import At, Clears, Stands, Told, Within
+from tests.scenarios.telling import story
 
 LONG, MICROSLEEP, SLEEP = "distraction.long", "fatigue.microsleep", "fatigue.sleep"
 UNRESPONSIVE = "driver.unresponsive"

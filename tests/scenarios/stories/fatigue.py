@@ -1,7 +1,8 @@
 """Lids, blinks, yawns and nods; and all that looks like sleep and is none."""
 
 from dms.records import DriverState
-from tests.scenarios.telling import At, Clears, Has, NeverSays, Within, story
+from tests.scenarios.must import At, Clears, Has, NeverSays, Within
+from tests.scenarios.telling import story
 
 MICROSLEEP, SLEEP, UNRESPONSIVE = "fatigue.microsleep", "fatigue.sleep", "driver.unresponsive"
 ASLEEP, ATTENTIVE, DROWSY = DriverState.ASLEEP, DriverState.ATTENTIVE, DriverState.DROWSY

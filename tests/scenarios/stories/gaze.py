@@ -2,7 +2,8 @@
 
 from dms.records import DriverState
 from dms.testing import Scene
-from tests.scenarios.telling import At, Has, NeverSays, Says, story
+from tests.scenarios.must import At, Has, NeverSays, Says
+from tests.scenarios.telling import story
 
 ATTENTIVE, DISTRACTED = DriverState.ATTENTIVE, DriverState.DISTRACTED
 LONG = "distraction.long"

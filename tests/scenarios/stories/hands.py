@@ -1,6 +1,7 @@
 """Phones, food, cigarettes, and hands in the face."""
 
-from tests.scenarios.telling import At, story
+from tests.scenarios.must import At
+from tests.scenarios.telling import story
 
 PHONE = "distraction.phone"
 

@@ -3,7 +3,8 @@
 import math
 
 from dms.records import DriverState, UnknownCause
-from tests.scenarios.telling import At, Has, NeverSays, Says, Within, story
+from tests.scenarios.must import At, Has, NeverSays, Says, Within
+from tests.scenarios.telling import story
 
 ATTENTIVE, FAULT = DriverState.ATTENTIVE, DriverState.FAULT
 MICROSLEEP = "fatigue.microsleep"

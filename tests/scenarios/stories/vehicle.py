@@ -1,7 +1,8 @@
 """What the vehicle does: speed, standstill, reverse, and speeds not known."""
 
 from dms.records import DriverState
-from tests.scenarios.telling import At, NeverSays, Told, Within, story
+from tests.scenarios.must import At, NeverSays, Told, Within
+from tests.scenarios.telling import story
 
 LONG = "distraction.long"
 ADDW, DDAW = ("eu_addw",), ("eu_ddaw",)

@@ -16,7 +16,17 @@ DROWSY = {**AWAY, "type": "fatigue.drowsy", "chain": "drowsy", "cause": "x"}
 DROWSY |= {"when": {"perclos_60s": {"at_least": 0.1}}}
 HIDDEN = {**AWAY, "type": "sensor.eyes_unreadable", "chain": "hidden", "cause": "x"}
 HIDDEN |= {"when": {"eyes_hidden_s": {"at_least": 2.0, "hold_above": 0.0}}}
+EMERGENCY = {**AWAY, "severity": "emergency"}
+LOCKOUT = {"emergencies": 3, "emergency_s": 30.0, "source": "a test"}
 SPEED = {"from_kmh": 20.0, "down_to_kmh": 18.0}
+
+
+def told(changes):
+    return [(change.type, change.phase) for change in changes]
+
+
+def phases(changes):
+    return [change.phase for change in changes]
 
 
 def profile(*rules, name="test", **more):

@@ -1,5 +1,6 @@
 """What no run of signals, however odd, may ever break."""
 
+import itertools
 import pickle
 
 import pytest
@@ -49,15 +50,18 @@ def played(profiles, seen):
 
 
 @given(runs())
-def test_an_id_starts_once_only_worsens_and_ends_once(seen):
+def test_an_id_starts_once_only_worsens_while_driving_and_ends_once(seen):
     changes, ends = played(PROFILES, seen)
-    lives = {}
-    for alert in [*(change for _, change in changes), *ends]:
+    lives, stood = {}, set()
+    for assessment, alert in [*changes, *((None, end) for end in ends)]:
         lives.setdefault(alert.id, []).append(alert)
-    for life in lives.values():
+        if assessment and assessment.signals["speed_kmh"].value == 0.0:
+            stood.add((alert.id, len(lives[alert.id]) - 1))
+    for name, life in lives.items():
         assert [a.phase for a in life] == [Phase.START, *[Phase.UPDATE] * (len(life) - 2), Phase.END]
-        severities = [RANKS.index(a.severity) for a in life]
-        assert severities == sorted(severities)
+        for number, (before, after) in enumerate(itertools.pairwise(life), 1):
+            worse = RANKS.index(after.severity) >= RANKS.index(before.severity)
+            assert worse or (name, number) in stood  # at a standstill it falls back
         assert len({(a.profile, a.profile_version, a.profile_hash, a.onset_s) for a in life}) == 1
     assert set(lives) == {f"run-{number + 1}" for number in range(len(lives))}
 

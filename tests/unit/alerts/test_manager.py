@@ -1,6 +1,6 @@
 import pytest
 
-from dms.alerts import AlertManager, Profile
+from dms.alerts import AlertManager, Profile, load_profile
 from dms.alerts.manager import under_alerts
 from dms.assess import SIGNALS
 from dms.records import Alert, Assessment, DriverState, Phase, Severity, Signal
@@ -145,3 +145,22 @@ def test_nobody_is_attentive_while_a_warning_about_him_stands(kind, severity, st
     standing = Alert("a-1", kind, Phase.START, severity, 0.0, 1.0, 1.0, "cause", {}, "test")
     assert under_alerts(DriverState.ATTENTIVE, [standing]) is state
     assert under_alerts(DriverState.UNKNOWN, [standing]) is DriverState.UNKNOWN
+
+
+def test_the_state_is_told_since_it_is_shown():
+    """An alert that stands holds the state; when it goes, the state shown begins anew."""
+    manager, shown = AlertManager([load_profile("euroncap_2026")], "run"), []
+    for now_s in range(1, 15):
+        closure_s = 2.0 if 2 <= now_s <= 3 else 0.0
+        signals = {**{name: Signal(0.0) for name in SIGNALS}, "closure_s": Signal(closure_s, 0.5)}
+        signals["speed_kmh"] = Signal(None)
+        assessment = Assessment(now_s, DriverState.ATTENTIVE, signals=signals, state_since_s=0.5)
+        manager.update(assessment)
+        told = manager.told(assessment)
+        shown.append((told.state, told.state_since_s))
+    states = [state for state, _ in shown]
+    held = states.index(DriverState.DROWSY)
+    back = states.index(DriverState.ATTENTIVE, held)
+    assert shown[0] == (DriverState.ATTENTIVE, 1)
+    assert {since_s for _, since_s in shown[held:back]} == {held + 1}
+    assert {since_s for _, since_s in shown[back:]} == {back + 1}

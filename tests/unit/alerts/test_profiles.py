@@ -1,14 +1,9 @@
-import itertools
 import json
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
-from dms.alerts.profiles import load_placed, load_profile, load_profiles, shipped_profiles
-from dms.alerts.rules import Profile
-from dms.assess.signals import SENSING, SIGNALS
+from dms.alerts.profiles import load_placed, load_profile, load_profiles
 from dms.config.alerts import AlertsConfig
 from dms.errors import ConfigError
 from dms.records import Severity
@@ -49,72 +44,6 @@ def refused(path, *sensitivity):
     with pytest.raises(ConfigError) as caught:
         load_profile(path, *sensitivity)
     return str(caught.value)
-
-
-# --- what ships -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", shipped_profiles())
-def test_what_ships_loads_and_cites(name):
-    profile = load_profile(name)
-    assert profile.name == name
-    assert all(rule.source for rule in profile.rules)
-    assert {signal for rule in profile.rules for signal in rule.when} <= set(SIGNALS)
-
-
-def test_the_named_profiles_ship():
-    named = {"euroncap_2026", "eu_addw", "eu_ddaw", "r171_like", "attend", "fleet_guardian", "sensing"}
-    assert named == set(shipped_profiles())
-
-
-def test_the_figures_of_the_standards():
-    """Those that a change must not move unseen."""
-
-    def limits(name, signal):
-        return [
-            (rule.when[signal].at_least, rule.severity.value, rule.speed and rule.speed.from_kmh)
-            for rule in load_profile(name).rules
-            if signal in rule.when and rule.when[signal].at_least is not None
-        ]
-
-    assert limits("euroncap_2026", "closure_s") == [
-        (1.5, "urgent", 20.0),
-        (3.0, "urgent", 20.0),
-        (6.0, "emergency", 20.0),
-    ]
-    assert limits("euroncap_2026", "off_road_s") == [
-        (3.0, "warning", 20.0),
-        (5.0, "urgent", 20.0),
-        (6.0, "emergency", 20.0),
-    ]
-    assert limits("euroncap_2026", "off_road_30s") == [(10.0, "warning", 20.0)]
-    assert limits("eu_addw", "area3_s") == [(6.0, "warning", 20.0), (3.5, "warning", 50.0)]
-    assert limits("r171_like", "off_task_s") == [
-        (5.0, "warning", 10.0),
-        (8.0, "urgent", 10.0),
-        (13.0, "emergency", 10.0),
-    ]
-    assert limits("eu_ddaw", "kss_low") == [(7.0, "caution", 70.0), (8.0, "warning", 70.0)]
-    assert limits("fleet_guardian", "closure_s")[0][0] == 1.5
-    assert limits("fleet_guardian", "off_road_s") == [(4.0, "warning", 20.0)]
-    drowsy = [rule for rule in load_profile("euroncap_2026").rules if rule.type == "fatigue.drowsy"]
-    assert {rule.speed.from_kmh for rule in drowsy} == {50.0}
-
-
-def test_every_cause_of_not_seeing_is_told_within_ten_seconds_at_any_speed():
-    rules = [rule for rule in load_profile("sensing").rules if rule.speed is None]
-    told_s = {name: limit.at_least for rule in rules for name, limit in rule.when.items()}
-    for name in SENSING:
-        if name not in ("calibrating", "unknown_s"):  # one minute is granted to learn a driver
-            assert told_s[name] <= 10.0, name
-    assert told_s["unknown_s"] == 60.0
-
-
-def test_the_grave_is_never_held_back_in_what_ships():
-    for name in shipped_profiles():
-        for rule in load_profile(name).rules:
-            if rule.severity in (Severity.URGENT, Severity.EMERGENCY):
-                assert (rule.suppress_s, rule.max_per_min) == (0.0, None)
 
 
 # --- one's own ------------------------------------------------------------------------------------
@@ -195,7 +124,7 @@ def test_several_are_read_and_one_given_twice_is_one(write):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"when": {"of_road_s": {"at_least": 3.0}}}, "did you mean 'off_road_s'?"),
+        ({"when": {"of_road_s": {"at_least": 3.0}}}, "did you mean off_road_s?"),
         ({"when": {"off_road_s": {"at_least": "3"}}}, "valid number"),
         ({"when": {"off_road_s": {"more_than": 3.0}}}, "unknown key"),
         ({"when": {"off_road_s": {}}}, "either at_least, at_most or unheeded_s"),
@@ -264,14 +193,14 @@ def test_a_contradiction_is_named_with_rule_and_line(write, rules, told):
 @pytest.mark.parametrize(
     ("content", "line", "told"),
     [
-        ({**EXTENDING, "extends": "euroncap"}, 4, "no profile 'euroncap'; did you mean 'euroncap_2026'?"),
+        ({**EXTENDING, "extends": "euroncap"}, 4, "no profile 'euroncap'; did you mean euroncap_2026?"),
         ({**EXTENDING, "extends": "./mine.yaml"}, 4, "extends this profile itself"),
-        ({**EXTENDING, "drop": ["phones"]}, 6, "no chain or type is called 'phones'; did you mean 'phone'?"),
+        ({**EXTENDING, "drop": ["phones"]}, 6, "no chain or type is called 'phones'; did you mean phone?"),
         ({**EXTENDING, "rules": [{**LONG, "when": away(1.0)}]}, 6, "out of its clamp; "),
         ({**EXTENDING, "version": 0}, 2, "greater than or equal to 1"),
         ("name: a\nname: b\n", 2, "name stands here a second time"),
         ("name: &a x\nversion: *a\n", 2, "aliases (*name) are not taken here"),
-        ("name: [\n", 2, "this is no YAML"),
+        ("name: [\n", 2, "this is not valid YAML"),
     ],
 )
 def test_a_wrong_file_is_told_with_its_line(write, content, line, told):
@@ -306,42 +235,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
 
 
 def test_a_missing_profile_names_the_nearest():
-    with pytest.raises(ConfigError, match=r"no profile 'euroncap'; did you mean 'euroncap_2026'\?"):
+    with pytest.raises(ConfigError, match=r"no profile 'euroncap'; did you mean euroncap_2026\?"):
         load_profile("euroncap")
     with pytest.raises(ConfigError, match="path of an existing YAML file"):
         load_profile("/nowhere/mine.yaml")
-
-
-# --- the hash -------------------------------------------------------------------------------------
-
-CHANGES = {
-    "at_least": lambda rule: {**rule, "when": away(3.5)},
-    "severity": lambda rule: {**rule, "severity": "urgent"},
-    "speed": lambda rule: {**rule, "speed": {"from_kmh": 20, "down_to_kmh": 18}},
-    "cause": lambda rule: {**rule, "cause": "Away."},
-    "latch": lambda rule: {**rule, "latch_s": 1.0},
-    "clear": lambda rule: {**rule, "clear_after_s": 1.0},
-    "chain": lambda rule: {**rule, "chain": "elsewhere"},
-}
-CANDIDATES = [
-    Profile.model_validate({**PROFILE, "rules": [change(RULE)]})
-    for change in (lambda rule: rule, *CHANGES.values())
-]
-
-
-def test_the_hash_changes_with_every_rule():
-    assert len({profile.hash for profile in CANDIDATES}) == len(CANDIDATES)
-
-
-@given(st.data())
-def test_the_hash_does_not_change_with_anything_else(data):
-    rules = [RULE, {**RULE, "chain": "other"}, {**RULE, "chain": "third", "when": away(2.0)}]
-    told = data.draw(st.permutations(rules))
-    other = {**PROFILE, "name": "theirs", "version": data.draw(st.integers(1, 99)), "description": "else"}
-    other["rules"] = [{**rule, "source": data.draw(st.text(min_size=1))} for rule in told]
-    assert Profile.model_validate(other).hash == Profile.model_validate({**PROFILE, "rules": rules}).hash
-
-
-def test_shipped_hashes_differ():
-    hashes = [load_profile(name).hash for name in shipped_profiles()]
-    assert all(one != other for one, other in itertools.combinations(hashes, 2))

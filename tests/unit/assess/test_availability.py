@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from dms.alerts import load_profile
 from dms.assess import Assessor
 from dms.config.assess import AssessConfig
 from dms.records import Assessment, Box, DriverState, Observation, UnknownCause
-from dms.testing import Scene, Story, judge
+from dms.testing import Scene, Story, judge, play
 
 CONFIG = AssessConfig()
 KNOWN_S = 10.0
@@ -40,7 +41,7 @@ def lost(story: Story) -> list[Observation]:
     [
         (Scene(face=False), "no_face", "no_face_s", 0.3, "unknown"),
         (Scene(rival=0.9), "two_drivers", "two_drivers_s", 2.0, "unknown"),
-        (Scene(visibility=0.1), "eyes_hidden", "eyes_hidden_s", 1.0, "attentive"),
+        (Scene(visibility=0.1), "eyes_hidden", "eyes_hidden_s", 1.0, "unknown"),
         (Scene(face=False, saturated=0.6, brightness=220), "glare", "glare_s", 2.0, "unknown"),
         (Scene(face=False, contrast=1, saturated=1, brightness=255), "glare", "glare_s", 2.0, "unknown"),
         (Scene(face=False, brightness=4, contrast=8), "dark", "dark_s", 2.0, "unknown"),
@@ -48,7 +49,7 @@ def lost(story: Story) -> list[Observation]:
         (Scene(face=False, brightness=2, contrast=1, view=0.1), "blocked", "blocked_s", 2.0, "unknown"),
         (Scene(**COVERED), "blocked", "blocked_s", 2.0, "unknown"),
         (Scene(change=0.0), "frozen", "frozen_s", 1.0, "unknown"),
-        (Scene(sharpness=0.3), "defocused", "defocused_s", 5.0, "attentive"),
+        (Scene(sharpness=0.3), "defocused", "defocused_s", 5.0, "unknown"),
         (Scene(view=0.2), "camera_moved", "camera_moved_s", 4.0, "unknown"),
         (Scene(age_s=0.8), "stale", "stale_s", 0.3, "unknown"),
         (Scene(faults=("eyes",)), "engine_failed", "fault_s", 2.0, "fault"),
@@ -122,6 +123,71 @@ def test_a_frozen_stream_stops_all_timers() -> None:
     assert all(
         last.signals[name].value is None for name in ("closure_s", "off_road_s", "no_face_s", "openness")
     )
+
+
+def test_a_standing_picture_is_not_believed_long_before_it_is_called_frozen() -> None:
+    for fps in (5.0, 30.0):
+        seen = judge(known(fps).closed(0.4).then(0.9, Scene(openness=0.05, change=0.0)), CONFIG)
+        assert max(a.signals["closure_s"].value or 0.0 for a in seen) <= 0.4 + 0.1 + 1.01 / fps
+        assert seen[-1].signals["closure_s"].value is None
+        assert UnknownCause.FROZEN not in seen[-1].unknown_causes
+
+
+@pytest.mark.parametrize("every", [2, 3, 6])
+def test_a_picture_repeated_now_and_then_costs_no_time(every: int) -> None:
+    """A stream of 25 frames a second shown at 30, of 15 at 30."""
+    seen = known(30).closed(3.0).observations()
+    repeated = [
+        replace(s, quality=replace(s.quality, change=0.0)) if s.quality and s.frame_id % every == 0 else s
+        for s in seen
+    ]
+    assert judged(repeated)[-1].signals["closure_s"].value == pytest.approx(3.0, abs=0.05)
+
+
+INTERRUPTED = [
+    (Scene(face=False), 2.8, Scene(), 0.45, "no_face"),
+    (Scene(visibility=0.1), 4.0, Scene(openness=0.05), 0.4, "eyes_hidden"),
+    (Scene(visibility=0.1), 0.9, Scene(), 0.31, "eyes_hidden"),
+    (Scene(age_s=0.8), 2.6, Scene(), 0.4, "stale"),
+    (Scene(**COVERED), 1.8, Scene(), 0.4, "blocked"),
+    (Scene(change=0.0), 0.9, Scene(), 0.2, "frozen"),
+    (Scene(no_picture=True), 1.8, Scene(), 0.4, "camera_lost"),
+]
+
+
+@pytest.mark.parametrize(("lost", "lost_s", "seen", "seen_s", "cause"), INTERRUPTED)
+@pytest.mark.parametrize("fps", [15.0, 30.0])
+def test_a_loss_that_is_interrupted_again_and_again_is_told_within_ten_seconds(
+    lost: Scene, lost_s: float, seen: Scene, seen_s: float, cause: str, fps: float
+) -> None:
+    story = known(fps)
+    for _ in range(12):
+        story.then(lost_s, lost).then(seen_s, seen)
+    alerts = [a for a in play(story, CONFIG, load_profile("sensing")) if a.t_detect <= START_S + 10.0]
+    assert alerts
+    told = {c for a in judge(story, CONFIG) if a.captured_s < START_S + 10.0 for c in a.unknown_causes}
+    assert UnknownCause(cause) in told
+
+
+@pytest.mark.parametrize(
+    ("lost", "lost_s", "seen_s"),
+    [
+        (Scene(openness=0.05), 0.2, 0.4),
+        (Scene(head_yaw_deg=-60, gaze_yaw_deg=-60), 1.5, 2.5),
+        (Scene(head_yaw_deg=60, gaze_yaw_deg=60), 0.8, 1.0),
+    ],
+    ids=["blinks", "shoulder checks", "short glances"],
+)
+def test_what_drivers_do_is_no_interrupted_loss(lost: Scene, lost_s: float, seen_s: float) -> None:
+    story = known(30)
+    for _ in range(15):
+        story.then(lost_s, lost).then(seen_s, Scene())
+    assert play(story, CONFIG, load_profile("sensing")) == []
+
+
+def test_a_long_loss_that_is_over_is_over() -> None:
+    last = judge(known().no_face(20).attentive(1), CONFIG)[-1]
+    assert (last.state, last.unknown_causes) == (DriverState.ATTENTIVE, ())
 
 
 def test_every_other_picture_twice_is_not_frozen() -> None:

@@ -117,7 +117,41 @@ def test_a_face_lost_in_a_blink_or_behind_a_cover_is_not():
     assert most(known().closed(1.2).covered(4), "closure_lost_s") == 0.0
 
 
-def test_a_face_lost_in_a_closure_is_given_up_after_a_while():
-    story = known().closed(1.2).no_face(12)
-    assert most(story, "closure_lost_s") == pytest.approx(10.0, abs=0.1)
-    assert judge(story, CONFIG)[-1].signals["closure_lost_s"].value == 0.0
+@pytest.mark.parametrize("hidden", ["camera_lost", "covered", "frozen"])
+def test_nothing_unseen_ends_a_face_lost_in_a_closure(hidden):
+    story = getattr(known().closed(2).no_face(7), hidden)(4)
+    assert judge(story, CONFIG)[-1].signals["closure_lost_s"].value is None
+    assert judge(story.no_face(3), CONFIG)[-1].signals["closure_lost_s"].value > 9.0
+    assert judge(story.attentive(0.5), CONFIG)[-1].signals["closure_lost_s"].value == 0.0
+
+
+def test_a_closure_that_goes_on_behind_a_cover_is_remembered():
+    story = known().closed(2).covered(4).no_face(4)
+    assert judge(story, CONFIG)[-1].signals["closure_lost_s"].value == pytest.approx(4.0, abs=0.1)
+
+
+def test_a_face_without_readable_eyes_does_not_end_it():
+    for scene in (Scene(visibility=0.1), Scene(age_s=0.8), Scene(head_yaw_deg=60)):
+        last = judge(known().closed(2).no_face(7).then(5, scene), CONFIG)[-1]
+        assert last.signals["closure_lost_s"].value is None
+
+
+def test_nor_does_the_expectation_of_another_driver():
+    after = [a for a in judge(known().closed(1.2).no_face(60), CONFIG) if a.captured_s > 117]
+    assert all(a.signals["closure_lost_s"].value != 0.0 for a in after)
+
+
+@pytest.mark.parametrize("fps", [5.0, 6.0, 8.0, 10.0, 30.0])
+def test_one_misread_frame_ends_no_closure(fps):
+    story = known(fps)
+    for _ in range(6):
+        story.closed(1.2).attentive(1 / fps)
+    assert most(story) == pytest.approx(7.2, abs=0.3)
+
+
+@pytest.mark.parametrize("fps", RATES)
+def test_two_open_frames_end_it(fps):
+    story = known(fps)
+    for _ in range(6):
+        story.closed(1.2).attentive(max(0.3, 2 / fps))
+    assert most(story) == pytest.approx(1.2, abs=1.01 / fps)

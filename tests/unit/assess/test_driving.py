@@ -7,7 +7,9 @@ import pytest
 from dms.assess import SIGNALS
 from dms.assess.driving import MOVES_ABOVE_KMH, STANDS_BELOW_KMH, Driving
 from dms.assess.temporal import Tick
+from dms.config.assess import AssessConfig
 from dms.records import NOTHING_KNOWN, Context, Vehicle
+from dms.testing import Story, judge
 
 
 def play(*courses, fps=10, configured=True):
@@ -64,6 +66,16 @@ def test_reversing_is_not_moving_forward():
     assert value(driving, "reversing") == 1.0
     assert value(play((1.0, Vehicle(speed_kmh=8.0, reversing=False))), "reversing") == 0.0
     assert play((1.0, Vehicle(speed_kmh=8.0))).moving is True
+    assert play((1.0, Vehicle(reversing=True))).moving is False
+    assert play((1.0, Vehicle(reversing=False))).moving is None
+
+
+@pytest.mark.parametrize("speed_kmh", [None, 8.0])
+def test_neither_lids_nor_forward_direction_are_learned_in_reverse(speed_kmh):
+    learned = judge(Story().reversing(speed_kmh).attentive(5), AssessConfig())[-1].learned
+    assert (learned["eyes"], learned["forward"]) == (0.0, 0.0)
+    learned = judge(Story().driving(speed_kmh).attentive(5), AssessConfig())[-1].learned
+    assert min(learned["eyes"], learned["forward"]) > 0.05
 
 
 @pytest.mark.parametrize("fps", [5, 30, 120])

@@ -71,6 +71,14 @@ def test_perclos_is_the_share_of_slow_closures(fps):
     assert got["perclos_180s"].value == pytest.approx(0.2, abs=0.02)
 
 
+@pytest.mark.parametrize(
+    ("fps", "blink_s", "every_s"), [(30.0, 0.3, 2.5), (15.0, 0.28, 2.0), (10.0, 0.3, 3.0)]
+)
+def test_slow_blinks_of_an_awake_driver_stay_out_of_perclos(fps, blink_s, every_s):
+    got = last(blinking(Story(fps).attentive(10), 40, closed_s=blink_s, every_s=every_s))
+    assert got["perclos_60s"].value == 0.0
+
+
 def test_unseen_time_is_in_neither_side_of_perclos():
     story = Story(30.0).attentive(10)
     for _ in range(12):

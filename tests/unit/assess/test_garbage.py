@@ -135,6 +135,37 @@ def test_a_clock_that_runs_backwards_judges_nothing() -> None:
     assert {a.state for a in assessments} == {DriverState.UNKNOWN}
 
 
+def steps_back(step_s: float) -> Story:
+    story = Story(30).attentive(10)
+    for _ in range(10):
+        story.closed(1.3).jump_clock(-step_s)
+    return story
+
+
+def test_small_steps_back_empty_no_timer_and_are_told() -> None:
+    assessments, alerts = judged(steps_back(0.034).observations())
+    assert alerts[:3] == ["fatigue.microsleep", "fatigue.sleep", "driver.unresponsive"]
+    assert UnknownCause.STALE in assessments[-1].unknown_causes
+    assert max(a.signals["closure_s"].value or 0.0 for a in assessments) > 12.0
+
+
+def test_large_steps_back_again_and_again_are_told() -> None:
+    assessments, _ = judged(steps_back(0.7).observations())
+    last = assessments[-1]
+    assert (last.state, last.unknown_causes[-1]) == (DriverState.UNKNOWN, UnknownCause.STALE)
+    stale_s = last.signals["stale_s"].value
+    assert stale_s is not None and stale_s > 3.0  # enough for an alert
+
+
+def test_a_clock_put_right_once_is_no_trouble() -> None:
+    for step_s in (0.1, 60.0):
+        story = Story(30).attentive(10)
+        story.jump_clock(-step_s)
+        assessments, _ = judged(story.attentive(5).observations())
+        assert assessments[-1].state is DriverState.ATTENTIVE
+        assert assessments[-1].unknown_causes == ()
+
+
 def test_one_wrong_number_in_a_while_is_forgiven() -> None:
     seen = Story(15).then(30, Scene()).observations()
     seen[200] = with_garbage(seen[200], "eyes", math.nan)

@@ -63,12 +63,25 @@ def test_the_state_and_the_shipped_profile_use_the_same_figures():
 @pytest.mark.parametrize("cause", list(UnknownCause))
 def test_a_cause_may_take_the_all_clear_but_hides_nothing_bad(cause):
     for state in set(DriverState) - {DriverState.ATTENTIVE, DriverState.UNKNOWN}:
-        assert doubted(state, {cause}) is state
+        assert doubted(state, {cause}, GOOD) is state
     allowed = {DriverState.ATTENTIVE, DriverState.UNKNOWN, DriverState.FAULT}
-    assert doubted(DriverState.ATTENTIVE, {cause}) in allowed - {DriverState.FAULT}
+    assert doubted(DriverState.ATTENTIVE, {cause}, GOOD) in allowed - {DriverState.FAULT}
 
 
 def test_unknown_is_a_fault_only_where_something_is_broken():
-    broken = {cause for cause in UnknownCause if doubted(DriverState.UNKNOWN, {cause}) is DriverState.FAULT}
+    broken = {
+        cause for cause in UnknownCause if doubted(DriverState.UNKNOWN, {cause}, GOOD) is DriverState.FAULT
+    }
     assert broken == {UnknownCause.CAMERA_LOST, UnknownCause.ENGINE_FAILED}
-    assert doubted(DriverState.ATTENTIVE, ()) is DriverState.ATTENTIVE
+    assert doubted(DriverState.ATTENTIVE, (), GOOD) is DriverState.ATTENTIVE
+
+
+@pytest.mark.parametrize("cause", ["eyes_hidden", "glare", "dark", "frozen", "stale"])
+def test_who_is_not_seen_well_is_not_called_attentive(cause):
+    old = {**GOOD, "stale_s": Signal(1.0)}
+    assert doubted(DriverState.ATTENTIVE, {UnknownCause(cause)}, old) is DriverState.UNKNOWN
+    assert doubted(DriverState.DISTRACTED, {UnknownCause(cause)}, old) is DriverState.DISTRACTED
+
+
+def test_old_results_of_phones_alone_leave_the_driver_watched():
+    assert doubted(DriverState.ATTENTIVE, {UnknownCause.STALE}, GOOD) is DriverState.ATTENTIVE

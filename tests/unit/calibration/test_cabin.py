@@ -3,7 +3,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from dms.calibration.cabin import Look, cabin_of, measured
+from dms.calibration.cabin import RIGHTWARD, Look, cabin_of, measured
 from dms.calibration.cabin_looks import by_zone, read_times, recorded
 from dms.cli.calibrate import calibrate
 from dms.config.cabin_file import read_cabin
@@ -74,6 +74,23 @@ def test_a_wide_spread_makes_zones_close():
         cabin_of("mine", "left", wide)
 
 
+def test_a_zone_on_the_side_where_it_cannot_be_is_refused():
+    seen = looks()
+    seen["passenger_mirror"] = seen.pop("driver_mirror")
+    with pytest.raises(InputError, match=r"passenger_mirror was seen \d+ degrees to the driver's left"):
+        cabin_of("mine", "left", seen)
+    with pytest.raises(InputError, match=r"inner_mirror .* with the wheel on the right"):
+        cabin_of("mine", "right", looks())
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CABINS.glob("*.yaml")))
+def test_the_shipped_zones_lie_on_the_sides_that_are_asked_for(name):
+    cabin = read_cabin(name, CABINS)
+    for zone, box in cabin.zones.items():
+        if zone in RIGHTWARD:
+            assert (sum(box.yaw_deg) > 0) == (RIGHTWARD[zone] == (cabin.wheel_side == "left")), zone
+
+
 def test_nothing_is_measured_without_the_road():
     seen = looks()
     del seen["road"]
@@ -115,8 +132,16 @@ def test_a_record_of_frames_is_read_where_an_eye_was_seen(tmp_path):
     with pytest.raises(InputError, match="holds no frames"):
         list(recorded(path, 0.5))
     path.write_text("{\n")
-    with pytest.raises(InputError, match=r"frames\.jsonl:1"):
+    with pytest.raises(InputError, match=r"frames\.jsonl line 1"):
         list(recorded(path, 0.5))
+
+
+@pytest.mark.parametrize("lacks", [{"captured_s": None}, {"gaze": [1.0]}, {"visibility": 1.0}])
+def test_a_frame_that_lacks_what_is_needed_is_refused_by_line(tmp_path, lacks):
+    frame = {"schema": "dms.frame/1", "captured_s": 1.0, "gaze": [3.0, -4.0], "visibility": [0.9, 0.1]}
+    (tmp_path / "f.jsonl").write_text(json.dumps(frame) + "\n" + json.dumps({**frame, **lacks}) + "\n")
+    with pytest.raises(InputError, match=r"f\.jsonl line 2 is no whole"):
+        list(recorded(tmp_path / "f.jsonl", 0.5))
 
 
 def run(*arguments):

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from dms.config import Config
-from dms.errors import InputError
+from dms.errors import ConfigError
 from dms.inputs.gpio import GpioInput
 from dms.inputs.key import EV_KEY, EVENT, KeyInput
 from dms.inputs.press import Presses
@@ -183,11 +183,9 @@ def test_a_chip_that_goes_is_told_and_opened_anew(opened, told, board):  # noqa:
     until(lambda: told)
 
 
-def test_a_button_without_a_line_or_a_package_is_an_error(told, monkeypatch, board):  # noqa: F811
-    with pytest.raises(InputError, match="names no line"):
-        GpioInput(configured(), told.append)
+def test_without_the_package_the_error_names_the_extra(told, monkeypatch):
     monkeypatch.setitem(sys.modules, "gpiod", None)
-    with pytest.raises(InputError, match=r"dms\[gpio\]"):
+    with pytest.raises(ConfigError, match=r"dms\[gpio\]"):
         GpioInput(configured(gpio={"line": 17}), told.append)
 
 

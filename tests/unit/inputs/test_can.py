@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import sys
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -10,6 +11,7 @@ import pytest
 
 from dms.config import Config
 from dms.config.inputs import CanInputConfig, CanSignalConfig, InputsConfig
+from dms.errors import ConfigError
 from dms.inputs import can as can_input
 from dms.inputs import can_frames
 from dms.inputs.can import CanInput
@@ -108,24 +110,42 @@ def test_no_code_can_send(module):
     assert names.isdisjoint({"send", "send_periodic", "flush_tx_buffer", "Message", "Notifier"})
 
 
-def test_a_bus_that_fails_is_opened_again(monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [can.CanOperationError("pulled"), ValueError("pulled"), IndexError("pulled")],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_bus_that_fails_is_opened_again_though_it_cannot_be_closed(monkeypatch, error):
     heard = Heard()
     with closing(CanInput(config("shaky"), heard)) as opened:
         until(lambda: listeners("shaky") == 1)
         from can.interfaces import virtual
 
-        class Broken(virtual.VirtualBus):
-            def recv(self, timeout=None):
-                raise can.CanOperationError("the adapter was pulled")
+        shutdown = virtual.VirtualBus.shutdown
+
+        def recv(self, timeout=None):
+            raise error
+
+        def shutdown_of_a_dead_adapter(self):
+            shutdown(self)
+            raise can.CanOperationError("not there")
 
         with monkeypatch.context() as pulled:
-            pulled.setattr(virtual.VirtualBus, "recv", Broken.recv)
+            pulled.setattr(virtual.VirtualBus, "recv", recv)
+            pulled.setattr(virtual.VirtualBus, "shutdown", shutdown_of_a_dead_adapter)
             until(lambda: opened.fault() is not None)
-            assert "the adapter was pulled" in opened.fault()
+            assert "CAN bus shaky failed: pulled" in opened.fault()
+            until(lambda: listeners("shaky") == 0)
         until(lambda: opened.fault() is None and listeners("shaky") == 1)
         with vehicle("shaky") as bus:
             bus.send(obd(33))
             heard.wait(lambda reading: reading.value == 33.0)
+
+
+def test_without_the_package_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "can", None)
+    with pytest.raises(ConfigError, match=r"dms\[can\]"):
+        CanInput(config("none"), Heard())
 
 
 def test_closing_ends_the_thread_and_leaves_the_bus():

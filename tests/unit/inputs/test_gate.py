@@ -171,6 +171,13 @@ def test_a_flood_is_cut_to_the_limit_and_ends_with_it():
     assert admit(one, b"80", 12.0)
 
 
+def test_no_limit_lets_nothing_in_for_ever():
+    with pytest.raises(ValueError, match="greater than or equal to 1"):
+        gate(rate_limit_hz=0.99)
+    one = gate(rate_limit_hz=1.0)
+    assert [taken_or_refused(one, b"80", float(second))[0] for second in range(1, 6)] == [80.0] * 5
+
+
 def test_what_is_shown_of_a_stranger_is_short_and_printable():
     assert shown("\x1b[2Jé\n" * 50).isprintable()
     assert len(shown("x" * 10_000)) < 60

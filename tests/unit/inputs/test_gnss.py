@@ -96,8 +96,8 @@ def test_reports_in_pieces_and_several_at_once_are_read(gpsd):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"mode": 1},
-        {"mode": 0},
+        {"mode": 1.0},
+        {"mode": 0.0},
         {"mode": "3"},
         {"eps": 5.0},
         {"speed": None},
@@ -109,7 +109,9 @@ def test_reports_in_pieces_and_several_at_once_are_read(gpsd):
     ],
 )
 def test_without_a_good_fix_there_is_no_speed(changes):
-    assert speed_of({**tpv(1, 10.0), **changes}, error_limit_kmh=10.0) is None
+    fix = {**tpv(1, 10.0), "mode": 3.0}
+    assert speed_of(fix, error_limit_kmh=10.0) == pytest.approx(36.0)
+    assert speed_of({**fix, **changes}, error_limit_kmh=10.0) is None
 
 
 def test_a_receiver_that_hangs_is_not_heard_again_and_again(gpsd):
@@ -129,6 +131,26 @@ def test_garbage_is_refused_and_read_over(gpsd):
         gpsd.report(tpv(1, 10.0))
         heard.wait(lambda told: isinstance(told, Reading))
     assert [told.reason for told in heard.all() if isinstance(told, Refusal)] == ["malformed"] * 2
+
+
+@pytest.mark.parametrize("name", ["speed", "mode", "eps"])
+@pytest.mark.parametrize("digits", [400, 10_000])
+def test_a_number_beyond_all_bounds_ends_nothing(gpsd, name, digits):
+    heard = Heard()
+    with closing(GnssInput(config(gpsd.port), heard)) as opened:
+        gpsd.accept().send(json.dumps(tpv(1, 10.0, **{name: 7})).replace(": 7", ": " + "7" * digits).encode())
+        gpsd.send(b"\n")
+        gpsd.report(tpv(2, 12.0))
+        heard.wait(lambda told: told.value == pytest.approx(43.2))
+        assert opened.fault() is None
+
+
+def test_what_is_no_host_name_is_a_fault():
+    gnss = GnssInputConfig(enabled=True, gpsd_host="a..b")
+    with closing(
+        GnssInput(Config().model_copy(update={"inputs": InputsConfig(gnss=gnss)}), Heard())
+    ) as opened:
+        assert "a..b:2947 cannot be reached" in opened.fault()
 
 
 def test_a_line_without_end_is_not_gathered(gpsd):

@@ -17,10 +17,11 @@ from dms.recording.bundle import Moment, open_bundle
 from dms.recording.checkpoint import Checkpoints
 from dms.recording.replay import replay
 from dms.recording.shelf import shelved, tidy
-from dms.records import Control, Health, HealthState, Judgement
-from dms.sinks.payload import Origin
+from dms.records import Control, Health, HealthState, Judgement, Phase
+from dms.sinks.system_payload import Origin
 from dms.testing import Story
 from tests.unit.recording import recorded
+from tests.unit.sinks import samples
 
 ORIGIN = Origin("dms 1.2.3", {"eyes": "1.1 int8"})
 
@@ -121,6 +122,7 @@ def test_a_clock_that_stands_still_or_goes_back_fills_no_memory(tmp_path, monkey
 def test_the_loop_never_waits_for_the_disk(tmp_path, monkeypatch):
     gate = threading.Event()
     monkeypatch.setattr(blackbox, "save", lambda *a: gate.wait() and 0)
+    monkeypatch.setattr(blackbox, "BEHIND_S", 30.0)
     box = opened(tmp_path, before_s=1.0, after_s=0.0)
     slowest_s = 0.0
     story = Story(fps=10).driving(60.0).attentive(65)
@@ -134,6 +136,64 @@ def test_the_loop_never_waits_for_the_disk(tmp_path, monkeypatch):
     assert slowest_s < 0.5
     gate.set()
     box.close()
+
+
+def test_alerts_that_end_together_all_get_a_bundle(tmp_path, monkeypatch):
+    gate, real = threading.Event(), blackbox.save
+    monkeypatch.setattr(blackbox, "save", lambda *a: gate.wait() and real(*a))
+    box = opened(tmp_path, after_s=0.0)
+    messages = list(judgements(Story(fps=10).attentive(3)))
+    alerts = tuple(samples.alert(id=f"a-{n}") for n in range(12))
+    box.publish(messages[0])
+    box.publish(replace(messages[1], alerts=alerts))
+    box.publish(replace(messages[2], alerts=tuple(replace(a, phase=Phase.END) for a in alerts)))
+    gate.set()
+    box.close()
+    assert (box.written, box.lost, box.fault()) == (12, 0, None)
+
+
+def test_at_the_end_all_that_is_open_is_written_without_pauses(tmp_path, monkeypatch):
+    monkeypatch.setattr(blackbox, "PAUSE_S", 60.0)
+    box = opened(tmp_path)
+    first, second, *_ = judgements(Story(fps=10).attentive(3))
+    box.publish(first)
+    box.publish(replace(second, alerts=tuple(samples.alert(id=f"a-{n}") for n in range(8))))
+    box.close()
+    assert (box.written, box.lost) == (8, 0)
+
+
+def test_what_a_disk_does_not_take_at_the_end_is_told(tmp_path, monkeypatch, caplog):
+    gate = threading.Event()
+    monkeypatch.setattr(blackbox, "save", lambda *a: gate.wait() and 0)
+    monkeypatch.setattr(blackbox, "CLOSE_WITHIN_S", 0.1)
+    box = opened(tmp_path)
+    first, second, *_ = judgements(Story(fps=10).attentive(3))
+    box.publish(first)
+    box.publish(replace(second, alerts=tuple(samples.alert(id=f"a-{n}") for n in range(3))))
+    box.close()
+    gate.set()
+    assert box.lost == 3
+    assert "3 bundles are lost" in caplog.text
+
+
+def test_what_nobody_judged_is_no_moment(tmp_path):
+    """The watchdog speaks for a camera that hangs: no replay could come to what it says."""
+    box = opened(tmp_path)
+    for number, message in enumerate(judgements(recorded.sleeper())):
+        if number == 1000:
+            box.publish(replace(message, assessment=samples.blind().assessment, alerts=(), stand_in=True))
+        box.publish(message)
+    box.close()
+    for item in shelved(tmp_path):
+        with open_bundle(item.path) as bundle:
+            assert replay(bundle).difference is None
+
+
+def test_a_folder_it_makes_is_its_owners_alone(tmp_path):
+    (tmp_path / "there").mkdir(mode=0o750)
+    for name, mode in (("new", 0o700), ("there", 0o750)):
+        opened(tmp_path / name).close()
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode
 
 
 def test_a_full_disk_is_told_and_lived_through(tmp_path, monkeypatch, caplog):
@@ -188,10 +248,13 @@ def test_nothing_that_names_a_person_or_a_place_is_in_a_bundle(tmp_path, monkeyp
     )
     secrets = (
         "erika", "geheim", "camera.example", "broker.example", "plate-b-1234", "truck-host-77", "/home",
-        str(tmp_path),
+        "192.168", str(tmp_path),
     )  # fmt: skip
     box = opened(tmp_path / "box", config)
-    fault = f"no broker.example:1883 for erika on truck-host-77, see {tmp_path}/log of plate-b-1234"
+    fault = (
+        f"no broker.example:1883 for erika on truck-host-77, see {tmp_path}/log of plate-b-1234; "
+        "camera.example (192.168.7.20) refused geheim"
+    )
     for number, message in enumerate(judgements(recorded.sleeper(), every_s=20.0)):
         vehicle = replace(message.observation.context.vehicle, faults={"mqtt": fault})
         context = replace(message.observation.context, vehicle=vehicle)

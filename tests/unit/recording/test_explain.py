@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 from click.testing import CliRunner
@@ -9,7 +10,7 @@ from dms.recording.bundle import open_bundle
 from dms.recording.plot import draw
 from dms.records import Control, Health, HealthState, Judgement, Phase
 from dms.sinks.jsonl import JsonlSink
-from dms.sinks.payload import Origin
+from dms.sinks.system_payload import Origin
 from dms.testing import Story
 from tests.unit.recording import recorded
 from tests.unit.sinks import samples
@@ -113,6 +114,19 @@ def test_a_folder_finds_the_alert_in_whichever_bundle_holds_it(records):
     assert types_told(explanation.explain(documents.excerpt(records, "story-1")))[0] == "distraction.long"
 
 
+def test_a_damaged_bundle_hides_no_other(records, tmp_path, caplog):
+    recorded.save_story(tmp_path / "drive.dms")
+    (tmp_path / "bad.dms").write_bytes((tmp_path / "drive.dms").read_bytes()[:5000])
+    (tmp_path / "none.dms").write_bytes(b"{")
+    os.utime(tmp_path / "drive.dms", (0, 0))  # the damaged ones are newer: they are looked at first
+    assert [item.id for item in documents.alerts_in(tmp_path)] == ["story-1", "story-2"]
+    assert types_told(documents.excerpt(tmp_path, "story-2"))[0] == "fatigue.microsleep"
+    for name in ("bad.dms", "none.dms"):
+        assert caplog.text.count(f"passed over: {tmp_path / name}") == 2
+    with pytest.raises(documents.InputError, match=r"bad\.dms"):
+        documents.alerts_in(tmp_path / "bad.dms")
+
+
 def test_the_timeline_is_drawn(records, tmp_path):
     draw(explanation.explain(documents.excerpt(records / "drive.dms", "story-2")), tmp_path / "p.png")
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
@@ -121,8 +135,9 @@ def test_the_timeline_is_drawn(records, tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b"not json\n", "line 1: neither a bundle nor JSON lines"),
-        (b"[1]\n", "line 1: no document of dms"),
+        (b"not json\n", "line 1 is no JSON"),
+        (b"[1]\n", "line 1 is no JSON object"),
+        (b"{}\n", "line 1: no document of dms"),
         (b'{"schema": "dms.frame/1"}\n', "lacks what it must have"),
         (b'{"schema": "dms.frame/1", "captured_s": 1, "signals": {}, "alerts": [{"id": 1}]}\n', "lacks what"),
     ],

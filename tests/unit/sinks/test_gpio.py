@@ -4,9 +4,10 @@ import sys
 import time
 
 import pytest
+from pydantic import ValidationError
 
 from dms.config.local import GpioConfig
-from dms.errors import ConfigError, SinkError
+from dms.errors import ConfigError
 from dms.records import Phase, Severity
 from dms.sinks.gpio import GpioSink
 from dms.sinks.patterns import pattern_of
@@ -96,12 +97,12 @@ def test_a_chip_that_is_not_there_is_a_fault_that_tells_what_to_do():
     sink.close()
 
 
-def test_enabled_without_a_line_is_an_error(board):  # noqa: F811
-    with pytest.raises(ConfigError, match="names no line"):
-        GpioSink(GpioConfig(enabled=True))
+def test_enabled_without_a_line_is_an_error():
+    with pytest.raises(ValidationError, match="names no line"):
+        GpioConfig(enabled=True)
 
 
 def test_without_the_package_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "gpiod", None)
-    with pytest.raises(SinkError, match=r"dms\[gpio\]"):
+    with pytest.raises(ConfigError, match=r"dms\[gpio\]"):
         GpioSink(BUZZER)

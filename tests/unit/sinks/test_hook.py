@@ -9,7 +9,7 @@ import pytest
 
 from dms.config.local import HookConfig
 from dms.sinks.hook import WAITING, HookSink
-from dms.sinks.payload import Origin
+from dms.sinks.system_payload import Origin
 from tests.pulse import until
 from tests.unit.sinks import samples
 
@@ -50,6 +50,15 @@ def test_the_event_is_on_stdin_and_in_the_environment(hook, tmp_path):
     assert (event["schema"], event["id"]) == ("dms.event/1", "s-7")
     until(lambda: sink.figures()["runs"] == 1)
     assert sink.fault() is None
+
+
+def test_events_are_counted_from_one_as_over_mqtt(hook, tmp_path):
+    sink = hook("cat >> events", at_most=1)
+    for name in "ab":
+        tell(sink, name)
+    until(lambda: sink.figures()["runs"] == 2)
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    assert [(event["id"], event["seq"]) for event in events] == [("a", 1), ("b", 2)]
 
 
 def test_nothing_but_alerts_runs_it(hook, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dms.errors import SinkError
-from dms.sinks import payload
+from dms.sinks import system_payload
 from dms.sinks.jsonl import FLUSH_LINES, JsonlSink
 from tests.unit.sinks import samples
 
@@ -42,8 +42,8 @@ def test_changes_of_level_and_health_are_lines_between_the_frames(tmp_path):
     assert [line["schema"] for line in told] == [
         f"dms.{name}/1" for name in ("frame", "health", "control", "frame", "health")
     ]
-    assert told[1] == payload.health(samples.health(), 1_800_000_000.0)
-    assert told[2] == payload.control(samples.control(), 1_800_000_000.0)
+    assert told[1] == system_payload.health(samples.health(), 1_800_000_000.0)
+    assert told[2] == system_payload.control(samples.control(), 1_800_000_000.0)
 
 
 def test_a_health_never_writes_for_another_thread_may_tell_it_while_the_disk_hangs(tmp_path):

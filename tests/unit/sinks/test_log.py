@@ -1,6 +1,7 @@
 import logging
 import math
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -22,8 +23,28 @@ def test_a_person_reads_what_where_since_when(caplog):
 def test_the_end_of_an_alert_tells_how_long_it_was(caplog):
     caplog.set_level(logging.INFO)
     LogSink().publish(samples.judgement(alerts=[samples.alert(phase=Phase.END, at_s=14.0)]))
-    assert caplog.messages == ["0:00:14.0  URGENT    fatigue.microsleep ended after 4.0 s"]
+    assert caplog.messages == ["0:00:14.0  URGENT    fatigue.microsleep ended after 4.0 s (alert s-1)"]
     assert caplog.records[0].levelno == logging.INFO
+
+
+def test_an_acknowledgement_is_no_new_alarm(caplog):
+    caplog.set_level(logging.INFO)
+    noted = samples.alert(
+        phase=Phase.UPDATE, at_s=12.0, acknowledged_s=12.0, evidence={"acknowledged_by": "mqtt"}
+    )
+    LogSink().publish(samples.judgement(alerts=[noted]))
+    assert caplog.messages == ["0:00:12.0  URGENT    fatigue.microsleep acknowledged by mqtt (alert s-1)"]
+    assert caplog.records[0].levelno == logging.INFO
+    LogSink().publish(samples.judgement(alerts=[replace(noted, evidence={"closure_s": 3.0})]))
+    assert caplog.records[1].levelno == logging.ERROR, "told again after it was acknowledged"
+
+
+def test_of_several_profiles_each_line_names_its_own():
+    lines = []
+    ended = samples.alert(phase=Phase.END, at_s=14.0)
+    LogSink(lines.append, several=True).publish(samples.judgement(alerts=[samples.alert(), ended]))
+    assert lines[0].endswith("(began 0:00:10.0, alert s-1, euroncap_2026)")
+    assert lines[1].endswith("ended after 4.0 s (alert s-1, euroncap_2026)")
 
 
 @pytest.mark.parametrize(

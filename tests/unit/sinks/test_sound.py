@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dms.config.local import SoundConfig
-from dms.errors import SinkError
+from dms.errors import ConfigError
 from dms.records import Phase, Severity
 from dms.sinks.patterns import PATTERNS, pattern_of
 from dms.sinks.sound import SoundSink
@@ -135,7 +135,7 @@ def test_a_device_that_is_not_there_is_a_fault_that_names_those_that_are(pulse):
 
 def test_without_the_package_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "miniaudio", None)
-    with pytest.raises(SinkError, match=r"dms\[sound\]"):
+    with pytest.raises(ConfigError, match=r"dms\[sound\]"):
         SoundSink(SoundConfig(enabled=True))
 
 

@@ -54,7 +54,7 @@ def test_acknowledged_is_silent_until_it_escalates(standing):
     tell(standing)
     tell(standing, phase=Phase.UPDATE, acknowledged_s=12.0)
     assert due(standing) is None
-    tell(standing, phase=Phase.UPDATE, severity=Severity.URGENT, acknowledged_s=12.0)
+    tell(standing, phase=Phase.UPDATE, severity=Severity.URGENT)
     assert due(standing) == ("a", Severity.URGENT)
     tell(standing, phase=Phase.UPDATE, severity=Severity.URGENT, acknowledged_s=14.0)
     assert due(standing) is None

@@ -122,16 +122,51 @@ def test_lines_of_a_run_become_alerts_on_the_clock_of_the_timeline(tmp_path):
 def test_what_was_heard_over_mqtt_is_read_too(tmp_path):
     state = {"schema": "dms.state/1", "captured_s": 100.0, "state": "attentive"}
     event = {"schema": "dms.event/1", **told_alert("start", 1.5)}
+    status = {"schema": "dms.status/1", "status": "online"}
     heard = [
         {"topic": "dms/v1/van/state", "payload": state},
         {"topic": "dms/v1/van/event/fatigue/microsleep", "payload": event},
+        {"topic": "dms/v1/van/status", "payload": status},
+        {"topic": "dms/v1/van/health", "payload": {"schema": "dms.health/1", "captured_s": 100.0}},
         {"topic": "dms/v1/van/state", "payload": {**state, "captured_s": 100.5}},
     ]
     told = read_told(written(tmp_path / "a.jsonl", heard))
     assert (told.alerts[0].onset_s, told.seconds) == (10.0, 0.5)
     other = {"topic": "dms/v1/car/state", "payload": state}
-    with pytest.raises(InputError, match=r"line 4: several vehicles.*--vehicle"):
+    with pytest.raises(InputError, match=r"line 6: several vehicles.*--vehicle"):
         read_told(written(tmp_path / "b.jsonl", [*heard, other]))
+
+
+def test_several_runs_in_one_file_are_refused_with_the_line_of_the_second(tmp_path):
+    run = [{"schema": "dms.run/1"}, frame(0.0), frame(0.5)]
+    assert read_told(written(tmp_path / "one.jsonl", run)).seconds == 0.5
+    with pytest.raises(InputError, match=r"line 4: a second run begins.*cut the file"):
+        read_told(written(tmp_path / "two.jsonl", run + run))
+
+
+def test_a_timeline_that_begins_after_the_record_is_refused(tmp_path):
+    path = written(tmp_path / "a.jsonl", [frame(0.0), frame(0.5)])
+    assert read_told(path, start_s=0.5).seconds == 0.5
+    with pytest.raises(InputError, match=r"ends at captured_s 0\.5.*at 200"):
+        read_told(path, start_s=200.0)
+
+
+def test_states_too_rare_to_tell_time_by_are_refused(tmp_path):
+    """Not 0 s of a judged drive: nobody could tell it from a blind one."""
+    state = {"schema": "dms.state/1", "captured_s": 0.0, "state": "attentive"}
+    for seconds in (0.5, 1.0):
+        path = written(tmp_path / "a.jsonl", [{**state, "captured_s": n * seconds} for n in range(9)])
+        assert read_told(path).judged_s == 8 * seconds
+    changed = [{**state, "captured_s": 2.2, "state": "distracted"}]  # told at once, between two of the rate
+    rare = [{**state, "captured_s": n * 2.0} for n in range(9)]
+    with pytest.raises(InputError, match="state_hz 2 or more"):
+        read_told(written(tmp_path / "b.jsonl", sorted(rare + changed, key=lambda s: s["captured_s"])))
+
+
+def test_a_last_line_that_was_cut_is_left_out(tmp_path):
+    path = written(tmp_path / "a.jsonl", [frame(100.0), frame(100.5)])
+    path.write_text(path.read_text() + '{"schema": "dms.fr')
+    assert read_told(path).seconds == 0.5
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A configured, not yet connected MQTT client: protocol, login, TLS. Used by the sink and by `dms watch`."""
+"""A configured, not yet connected MQTT client: protocol, login, TLS."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@ import pytest
 
 from dms.config.sinks import MqttConfig
 from dms.errors import ConfigError
-from dms.sinks.mqtt_client import is_loopback, new_client, root_topic
+from dms.mqtt_client import is_loopback, new_client, root_topic
 
 
 @pytest.mark.parametrize(
