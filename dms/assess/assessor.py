@@ -21,6 +21,9 @@ from dms.config.assess import AssessConfig
 from dms.config.cabin import Cabin
 from dms.records import Assessment, DriverState, Observation, Signal, UnknownCause
 
+UNSEEN_S = 0.5
+"""Eyes out of sight for this long: nobody is called attentive before it is seen again where he looks."""
+
 
 class Assessor:
     """Judges the driver from observations in the order they were captured. Reads nothing but them."""
@@ -46,6 +49,7 @@ class Assessor:
         self._calibrating_since_s: float | None = None
         self._state: DriverState | None = None
         self._state_since_s: float | None = None
+        self._watched = False
         self._start_timers()
 
     @property
@@ -129,6 +133,8 @@ class Assessor:
             causes[UnknownCause.CALIBRATING] = calibrating.onset_s
         signals["unknown_s"] = _longest(causes, now_s)
         state = doubted(name_state(signals, self._config.verdict), causes, signals)
+        if state is DriverState.ATTENTIVE and not self._is_watched(signals):
+            state = DriverState.UNKNOWN
         if state is DriverState.UNKNOWN and not causes:
             causes = self._availability.latest_cause(now_s)
         if state is not self._state:
@@ -155,6 +161,14 @@ class Assessor:
             age_s=observation.age_s,
             level=observation.level,
         )
+
+    def _is_watched(self, signals: Mapping[str, Signal]) -> bool:
+        """Whether it was seen where the driver looks since his eyes were last lost from sight."""
+        if self._availability.lacking_s >= UNSEEN_S - ROUNDING_S:
+            self._watched = False
+        elif self._drowsiness.closed is False and signals["off_road_s"].value is not None:
+            self._watched = True
+        return self._watched
 
     def _tick(self, now_s: float) -> Tick:
         last_s = now_s if self._last_s is None else self._last_s

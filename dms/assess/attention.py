@@ -3,8 +3,8 @@
 Off the road is whoever turns the head out of its ellipse around the forward direction, or the gaze out of
 its own. Gaze counts while it can be trusted (an eye seen and open, its error small, its forward direction
 learned); else the head judges alone. Closed eyes are neither on nor off the road; a blink does not interrupt
-a look away. Eyes that cannot be read any more in the middle of a look away leave it open whether it has ended,
-until they are seen on the road, or the head has turned away and back.
+a look away. Eyes that cannot be read any more in the middle of a look away leave it open whether it has
+ended, until they are seen on the road, or the head has turned away and back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dms.assess.activity import Hands
 from dms.assess.attend import AttenD
 from dms.assess.baseline import Baseline
 from dms.assess.forward import Neutral, excess
-from dms.assess.glances import Blinks, Course, Glance, Look, LookTimer, Smoothed, Vats
+from dms.assess.glances import BlinkBridge, Course, Glance, Look, LookTimer, Smoothed, Vats
 from dms.assess.reading import Reading
 from dms.assess.signals import UNKNOWN
 from dms.assess.temporal import Tick, Timer
@@ -83,8 +83,8 @@ class Attention:
         self._view: View | None = None
         self._gaze_left = False  # whether the gaze was seen to leave the road, and nothing yet to come back
         self._closed_since_s: float | None = None
-        self._blinks = Blinks(config.eyes.blink_max_s)
-        self._blinks_below = Blinks(config.eyes.blink_max_s)
+        self._blinks = BlinkBridge(config.eyes.blink_max_s)
+        self._blinks_below = BlinkBridge(config.eyes.blink_max_s)
         self._course = Course()
         self._glance = Glance(road, unknown_after_s, forget_after_s)
         self._vats = Vats(road)

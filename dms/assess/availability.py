@@ -49,7 +49,7 @@ _HELD_S = 0.1
 """A slow camera in a fast stream repeats each picture; one that stands for longer is not believed."""
 _WINDOW_S, _MOST_S = 10.0, 5.0
 """More than half of ten seconds not judged is a loss, however often it is interrupted."""
-_FACELESS = (
+_LOSSES = (
     UnknownCause.CAMERA_LOST,
     UnknownCause.FROZEN,
     UnknownCause.BLOCKED,
@@ -57,8 +57,9 @@ _FACELESS = (
     UnknownCause.GLARE,
     UnknownCause.STALE,
     UnknownCause.NO_FACE,
+    UnknownCause.EYES_HIDDEN,
 )
-"""Under these not even the face is seen."""
+"""Causes that may come and go faster than their timers tell."""
 
 
 class Availability:
@@ -74,7 +75,7 @@ class Availability:
         self._timers[UnknownCause.FROZEN] = Timer(0.0, config.no_face_after_s, config.forget_after_s)
         self._strange_view = self._timer()
         self._partly_stale = self._timer()
-        self._faceless, self._eyeless = TimeWindow(_WINDOW_S), TimeWindow(_WINDOW_S)
+        self._losses = {cause: TimeWindow(_WINDOW_S) for cause in _LOSSES}
         self._pace = Pace()
         self._place = Place()
         self._rival = False
@@ -155,6 +156,11 @@ class Availability:
             return {}
         return {cause: told_s for cause in _SIGNALS if (told_s := since_s.get(cause)) is not None}
 
+    @property
+    def lacking_s(self) -> float:
+        """Seconds since the driver's face and eyes were last seen, whatever kept them from it."""
+        return self._lacking.seconds
+
     def latest_cause(self, now_s: float) -> dict[UnknownCause, float]:
         """What was missing last, however short: for a verdict that must name a cause."""
         since_s = self._lacking.since_s
@@ -162,14 +168,11 @@ class Availability:
 
     def _interrupted(self) -> dict[UnknownCause, float]:
         """What holds now after many losses, and since when: being seen for a moment does not undo them."""
-        begun_s: dict[UnknownCause, float] = {}
-        for window, causes in (
-            (self._faceless, _FACELESS),
-            (self._eyeless, (UnknownCause.EYES_HIDDEN,)),
-        ):
-            if window.seconds > _MOST_S and window.onset_s is not None:
-                begun_s |= {cause: window.onset_s for cause in causes if self._holds(cause)}
-        return begun_s
+        return {
+            cause: window.onset_s
+            for cause, window in self._losses.items()
+            if window.seconds > _MOST_S and window.onset_s is not None and self._holds(cause)
+        }
 
     def _holds(self, cause: UnknownCause) -> bool:
         holding = cause is UnknownCause.CAMERA_LOST or cause in self._present
@@ -233,14 +236,15 @@ class Availability:
         self._lacking.update(tick.now_s, lacks is not None)
 
     def _note_unjudged(self, tick: Tick, reading: Reading) -> None:
-        faceless = reading.stale or not reading.face or not tick.joined
-        for window, unjudged in (
-            (self._faceless, faceless),
-            (self._eyeless, faceless or not reading.eyes_readable),
-        ):
-            if unjudged:
+        """Count what was lost for how long; a head turned aside is a look away, not eyes that are lost."""
+        for cause, window in self._losses.items():
+            if cause in self._present and not (reading.turned and cause is UnknownCause.EYES_HIDDEN):
                 window.add(tick.last_s, tick.now_s)
             window.expire(tick.now_s)
+        if reading.lost:
+            self._losses[UnknownCause.CAMERA_LOST].add(tick.last_s, tick.now_s)
+        elif not tick.joined:  # no frame came to say more
+            self._losses[UnknownCause.STALE].add(tick.last_s, tick.now_s)
 
 
 def _missing(reading: Reading) -> UnknownCause | None:

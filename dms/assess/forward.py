@@ -4,8 +4,8 @@ Learned while the vehicle goes ahead, or may: not at a standstill, in reverse, w
 wheel turned far, when drivers look elsewhere. Frames that are lost only add nothing.
 
 What was learned moves within its own road ellipse only: a look aside, however long, does not become the
-road. A stare elsewhere is no evidence against it; eyes that move about elsewhere and never come back are. Then
-it is dropped and learned anew, and until that is done nobody is said to watch the road.
+road. A stare elsewhere is no evidence against it; eyes that move about elsewhere and never come back are.
+Then it is dropped and learned anew, and until that is done nobody is said to watch the road.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _STARE_S = 3.0
 may last. Who sits asleep or ill with the head aside stays on one place; who drives looks about."""
 _STAY_SMOOTHING_S = 0.5
 """Time constant of the low-pass filter that tells one stay from the next in a noisy gaze."""
+_HEAD_STAY_SHARE = 0.5
+"""The head turns less than the eyes, and is known better: half as far makes another stay of it [E]."""
 _OVERTURN_S = 15.0
 """So much time against it overturns a direction just learned [E]: five stays and no look back."""
 _RELEARN_S = 30.0
@@ -49,15 +51,22 @@ class Neutral:
     """Where a direction points when this driver watches the road: the densest spot of a map of seen time.
 
     The densest spot rather than a mean: mirrors and glances aside do not move it. Once usable, only time
-    inside the road ellipse is mapped. Time outside is weighed against it: up to `_STARE_S` of each stay, while
-    a look back takes off five times its length (`off_road_weight`). At `_OVERTURN_S`, or a fifth of what was
-    mapped, the direction is dropped: a wrong start heals. It stays within the limits in which a camera may sit.
+    inside the road ellipse is mapped. Time outside is weighed against it: up to `_STARE_S` of each stay,
+    while a look back takes off five times its length (`off_road_weight`). At `_OVERTURN_S`, or a fifth of
+    what was mapped, the direction is dropped: a wrong start heals. It stays within the limits in which a
+    camera may sit.
     """
 
     def __init__(
-        self, half_yaw_deg: float, half_pitch_deg: float, road: RoadConfig, config: BaselineConfig
+        self,
+        half_yaw_deg: float,
+        half_pitch_deg: float,
+        road: RoadConfig,
+        config: BaselineConfig,
+        stay_share: float = 1.0,
     ) -> None:
-        """Take the half axes of the road ellipse around the neutral direction."""
+        """Take the half axes of the road ellipse; a stay ends where the next is `stay_share` of them away."""
+        self._stay_share = stay_share
         self._half_yaw_deg = half_yaw_deg
         self._half_pitch_deg = half_pitch_deg
         self._road = road
@@ -141,7 +150,7 @@ class Neutral:
             self._smooth_yaw.update(elapsed_s, direction.yaw_deg),
             self._smooth_pitch.update(elapsed_s, direction.pitch_deg),
         )
-        if self._stay_at is None or self._apart(at, self._stay_at) > 1.0:
+        if self._stay_at is None or self._apart(at, self._stay_at) > self._stay_share:
             self._stay_at, self._stay_s = at, 0.0
         self._stay_s += elapsed_s
         if self._stay_s <= _STARE_S or self.doubts(direction):
@@ -208,7 +217,7 @@ class Forward:
         """Start knowing nothing."""
         baseline, road = config.baseline, config.road
         self._learn_s = baseline.learn_s
-        self.head = Neutral(road.head_yaw_deg, road.head_pitch_deg, road, baseline)
+        self.head = Neutral(road.head_yaw_deg, road.head_pitch_deg, road, baseline, _HEAD_STAY_SHARE)
         self.gaze = Neutral(road.gaze_yaw_deg, road.gaze_pitch_deg, road, baseline)
 
     @property

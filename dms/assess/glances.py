@@ -53,8 +53,8 @@ class Smoothed:
         self._pitch.skip(math.inf)
 
 
-class Blinks:
-    """Lets a look away go on through blinks: undecided while the lids are down, for as long as a blink lasts."""
+class BlinkBridge:
+    """Lets a look away go on through blinks: undecided while the lids are down, no longer than a blink."""
 
     def __init__(self, blink_max_s: float) -> None:
         """Take how long a blink may last."""

@@ -28,6 +28,7 @@ class Reading:
     stale: bool
     partly_stale: bool = False
     lost: bool = False
+    turned: bool = False
     repeated: bool | None = None
     right: Eye | None = None
     left: Eye | None = None
@@ -110,6 +111,7 @@ def _sift(
         stale=eyes is None,
         partly_stale=fatigue is None or distraction is None,
         repeated=_repeated(quality),
+        turned=_is_turned(head, config),
         right=right,
         left=left,
         gaze=gaze,
@@ -164,14 +166,18 @@ def _eyes(
     if eyes is None:
         return None, None, None, None
     head = eyes.head if is_direction(eyes.head) else None
-    # beyond this turn the lids are foreshortened and the far eye is gone; the head rule carries on alone
-    turned = head is not None and abs(head.yaw_deg) > config.eyes.turned_deg
+    turned = _is_turned(head, config)
     right = None if turned else _eye(eyes.right, config)
     left = None if turned else _eye(eyes.left, config)
     gaze = eyes.gaze if (right or left) and is_direction(eyes.gaze) else None
     if gaze is not None and gaze.sigma_deg > config.road.gaze_sigma_limit_deg:
         gaze = None
     return right, left, gaze, head
+
+
+def _is_turned(head: Direction | None, config: AssessConfig) -> bool:
+    """Beyond this turn the lids are foreshortened and the far eye is gone; the head rule carries on alone."""
+    return head is not None and abs(head.yaw_deg) > config.eyes.turned_deg
 
 
 def _eye(eye: Eye, config: AssessConfig) -> Eye | None:

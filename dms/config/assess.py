@@ -41,7 +41,7 @@ class BaselineConfig(Section):
     confirm_within: Probability = 0.15
     """How far an open level may lie from that of the earlier drive, as a share of it, to confirm it."""
     off_road_weight: Probability = 0.2
-    """Time off the road counts this much in the neutral direction: a long look away cannot drag it."""
+    """Time off the road counts this much against the neutral direction; it is not learned."""
     memory_s: PositiveSeconds = 300.0
     """The neutral direction remembers about this many seconds, so that it follows a moved seat or camera."""
     uncalibrated_widening: float = Field(2.0, ge=1, le=4)
@@ -141,7 +141,8 @@ class RoadConfig(Section):
     forward_pitch_limit_deg: float = Field(30.0, gt=0, le=90)
     """The forward direction is learned up to this pitch: a camera low on the dash looks up."""
     free_s: Seconds = 1.0
-    """So much of a glance on a mirror or gauge is free (Euro NCAP v10.4: 4 s there, 3 s elsewhere)."""
+    """So much of a glance on a mirror or gauge is free (Euro NCAP v10.4: 4 s there, 3 s elsewhere), and again
+    after `vats_reset_s` on the road. Nothing is free in the cumulated time."""
     gap_tolerance_s: Seconds = 0.3
     """A look back at the road up to this long does not end a glance."""
     vats_window_s: PositiveSeconds = 30.0

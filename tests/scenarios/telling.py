@@ -1,4 +1,5 @@
 """What a named story is: a title, what is told of a driver, and what must come of it."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable

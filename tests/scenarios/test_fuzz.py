@@ -115,7 +115,7 @@ def slack_s(story: Story) -> float:
     return 3 / story.fps + 1e-3
 
 
-@examples(2)
+@examples(6)
 @given(drives())
 def test_nobody_is_attentive_who_has_not_been_seen_for_half_a_second(drive):
     for moment in drive.moments():
@@ -123,7 +123,7 @@ def test_nobody_is_attentive_who_has_not_been_seen_for_half_a_second(drive):
             assert moment.told.state is not DriverState.ATTENTIVE, f"{moment.unseen_s:.2f} s unseen"
 
 
-@examples(2)
+@examples(6)
 @given(drives())
 def test_a_closure_that_is_seen_raises_sleep(drive):
     for moment in drive.moments():
@@ -131,7 +131,7 @@ def test_a_closure_that_is_seen_raises_sleep(drive):
             assert any(alert.type in SLEEP for alert in moment.active), f"{moment.closed_s:.2f} s closed"
 
 
-@examples(2)
+@examples(6)
 @given(drives())
 def test_no_alert_about_the_driver_ends_while_he_is_unseen(drive):
     for moment in drive.moments():
@@ -144,7 +144,7 @@ def test_no_alert_about_the_driver_ends_while_he_is_unseen(drive):
             assert not ended, f"{ended[0].type} ended after {moment.unseen_s:.2f} s unseen"
 
 
-@examples(2)
+@examples(6)
 @given(
     st.lists(
         st.tuples(st.floats(0.1, 8.0), st.dictionaries(st.sampled_from(NUMBERS), GARBAGE, min_size=1)),

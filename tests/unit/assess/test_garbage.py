@@ -154,7 +154,8 @@ def test_large_steps_back_again_and_again_are_told() -> None:
     last = assessments[-1]
     assert (last.state, last.unknown_causes[-1]) == (DriverState.UNKNOWN, UnknownCause.STALE)
     stale_s = last.signals["stale_s"].value
-    assert stale_s is not None and stale_s > 3.0  # enough for an alert
+    assert stale_s is not None
+    assert stale_s > 3.0  # enough for an alert
 
 
 def test_a_clock_put_right_once_is_no_trouble() -> None:
