@@ -121,7 +121,7 @@ def test_14_sunglasses_are_told_and_the_head_still_counts(camera):
     assert got[0][1] <= 10.0
     assert 15.0 - 1e-3 <= got[1][1] <= 15.0 + 2 * late_s
     assert DriverState.ATTENTIVE in states(played, -LEAD_S, 0.0) or is_too_slow(played)
-    assert DriverState.ATTENTIVE not in states(played, 0.5)
+    assert DriverState.ATTENTIVE not in states(played, 0.5 + late_s)
     assert DriverState.DISTRACTED in states(played, 15.0)
     last = played.assessments[-1]
     assert last.gaze_source == "head"
