@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from dms.assess.reading import read
 from dms.calibration.cabin import Sample
 from dms.config import Config
 from dms.config.cabin import ROAD, ZONES
-from dms.errors import InputError, SourceEnded
+from dms.config.nearest import nearest
+from dms.config.yaml_text import read_yaml
+from dms.errors import ConfigError, InputError, SourceEnded
 from dms.pipeline import Pipeline
 from dms.sinks.lines import read_lines
 from dms.sources import FrameSource
@@ -31,15 +32,15 @@ def read_times(path: Path) -> Times:
         InputError: the file cannot be read, is malformed, or names a zone there is none of.
     """
     try:
-        content = yaml.safe_load(path.read_bytes())
+        content, _ = read_yaml(path.read_bytes(), str(path))
         times = TypeAdapter(Times).validate_python(content)
     except OSError as e:
         raise InputError(f"{path} cannot be read: {e.strerror}") from e
-    except (yaml.YAMLError, ValidationError) as e:
+    except (ConfigError, ValidationError) as e:
         raise InputError(f"{path}: write one line a zone, as `driver_mirror: [4.0, 7.0]`; {e}") from e
     for zone, (start_s, end_s) in times.items():
         if zone not in (ROAD, *ZONES):
-            raise InputError(f"{path}: no zone is called {zone!r}; there are {', '.join((ROAD, *ZONES))}")
+            raise InputError(f"{path}: no zone is called {zone!r}; {nearest(zone, (ROAD, *ZONES))}")
         if not 0 <= start_s < end_s:
             raise InputError(f"{path}: {zone}: [{start_s:g}, {end_s:g}] must be [from, to] in seconds")
     return times

@@ -48,7 +48,9 @@ def list_profiles(as_json: bool) -> None:
     for one in placed:
         profile = one.profile
         rules = f"{len(one.rules)} rules"
-        tell(f"{profile.name:15} {profile.version:3}  {profile.hash}  {rules:>9}  {profile.description}")
+        alone = "" if profile.watches_sleep else "; alone does not watch sleep"
+        about = f"{profile.description}{alone}"
+        tell(f"{profile.name:15} {profile.version:3}  {profile.hash}  {rules:>9}  {about}")
 
 
 @profiles.command()
@@ -82,14 +84,17 @@ def check(file: str, as_json: bool) -> None:
 
     Some show only when others are mended: check again.
     """
-    from dms.alerts.profiles import load_placed, shipped_profiles
+    from dms.alerts.profiles import load_placed, shipped_profiles, unwatched
     from dms.errors import InputError
 
     if file not in shipped_profiles() and not Path(file).is_file():
         raise InputError(f"cannot read {file}: there is no such file")
     placed = load_placed(file)
     told = f"{file} is in order: {placed.profile.name}, {len(placed.rules)} rules, hash {placed.profile.hash}"
-    teller(sys.stdout)(to_json(_head(placed)) if as_json else told)
+    tell = teller(sys.stdout)
+    tell(to_json(_head(placed)) if as_json else told)
+    if not as_json and (note := unwatched([placed.profile])) is not None:
+        tell(f"note: alone, {note}")
 
 
 def _head(placed: PlacedProfile) -> dict[str, Any]:
@@ -102,6 +107,7 @@ def _head(placed: PlacedProfile) -> dict[str, Any]:
         "description": profile.description,
         "file": placed.place,
         "rule_count": len(placed.rules),
+        "watches_sleep": profile.watches_sleep,
         "lockout": lockout,
     }
 
