@@ -33,7 +33,7 @@ from dms.records import NOTHING_KNOWN, Context
 from dms.resources import configs_folder
 from dms.scheduler import Scheduler
 from dms.seat import seat_sinks
-from dms.service import Notifier, StopSignal
+from dms.service import Heartbeat, Notifier, StopSignal
 from dms.sinks import Sink
 from dms.sinks.log import LogSink
 from dms.sinks.system_payload import Origin
@@ -288,18 +288,3 @@ def judge(
     loop.run()
     wall_s = time.perf_counter() - begun_s
     return totals.summary(loop.drops, wall_s, interrupted=stop() and not source.live)
-
-
-class Heartbeat:
-    """Tells the service manager `ready` at the first judged frame and `watchdog` at every one."""
-
-    def __init__(self, notifier: Notifier) -> None:
-        self._notifier = notifier
-        self._ready = False
-
-    def __call__(self) -> None:
-        """A moment was judged and told."""
-        if not self._ready:
-            self._notifier.ready()
-            self._ready = True
-        self._notifier.watchdog()

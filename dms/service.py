@@ -116,3 +116,18 @@ class StopSignal:
 def _socket_address(address: str) -> str:
     """The address as `sendto` wants it: systemd writes an abstract socket's leading NUL byte as `@`."""
     return "\0" + address[1:] if address.startswith("@") else address
+
+
+class Heartbeat:
+    """Tells the service manager `ready` at the first judged frame and `watchdog` at every one."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+        self._ready = False
+
+    def __call__(self) -> None:
+        """A moment was judged and told."""
+        if not self._ready:
+            self._notifier.ready()
+            self._ready = True
+        self._notifier.watchdog()

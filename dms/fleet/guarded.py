@@ -46,26 +46,8 @@ class Guarded:
         self._sink.close()
 
 
-class Lent:
+class Lent(Guarded):
     """Lends one sink to several cameras, such as the loudspeaker: one tells it at a time, none closes it."""
-
-    def __init__(self, sink: Sink) -> None:
-        self.name = sink.name
-        self._sink = sink
-        self._lock = threading.Lock()
-
-    def publish(self, message: Message) -> None:
-        """Tell the sink."""
-        with self._lock:
-            self._sink.publish(message)
-
-    def fault(self) -> str | None:
-        """See `Sink`."""
-        return self._sink.fault()
-
-    def figures(self) -> Mapping[str, float]:
-        """See `Sink`."""
-        return self._sink.figures()
 
     def close(self) -> None:
         """Left to whoever lends it."""
