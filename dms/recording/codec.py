@@ -21,6 +21,7 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 import numpy as np
 
 from dms.errors import InputError
+from dms.records import Points
 
 T = TypeVar("T")
 Reader = Callable[[Any, str], Any]
@@ -110,11 +111,11 @@ def _key(key: object) -> str:
 @cache
 def _reader(kind: Any) -> Reader:
     """What reads a value of this type."""
+    if kind == Points:  # what numpy's own alias is made of differs from version to version
+        return decode_array
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         return _read_union(args)
-    if origin is np.ndarray:
-        return decode_array
     if origin is tuple:
         return _read_tuple(_reader(args[0]))
     if origin is not None and issubclass(origin, Mapping):
