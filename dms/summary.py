@@ -9,6 +9,8 @@ from typing import Any
 from dms.metrics import Metrics
 from dms.records import Alert, Control, DriverState, Judgement, Message, Phase
 
+UNJUDGED = (DriverState.UNKNOWN.value, DriverState.FAULT.value)
+"""States in which the driver is not judged."""
 MAX_GAP_S = 1.0
 """A longer pause before a frame counts as no time: nobody judged it."""
 MAX_BLIND_S = 2.0
@@ -196,8 +198,8 @@ class SummarySink:
         )
 
     def _availability(self) -> float:
-        unknown_s = self._state_s.get(DriverState.UNKNOWN.value, 0.0)
-        return 1 - unknown_s / self._recorded_s if self._recorded_s else 0.0
+        unjudged_s = sum(self._state_s.get(state, 0.0) for state in UNJUDGED)
+        return 1 - unjudged_s / self._recorded_s if self._recorded_s else 0.0
 
     def _count_alert(self, alert: Alert) -> None:
         self._alert_count += alert.id not in self._alerts

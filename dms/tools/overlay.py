@@ -46,6 +46,7 @@ STATE_COLORS: Mapping[DriverState, Color] = MappingProxyType(
         DriverState.ASLEEP: RED,
         DriverState.UNRESPONSIVE: PURPLE,
         DriverState.UNKNOWN: GREY,
+        DriverState.FAULT: GREY,
     }
 )
 SEVERITY_COLORS: Mapping[Severity, Color] = MappingProxyType(

@@ -43,6 +43,13 @@ def test_time_and_availability_are_measured_in_seconds_not_frames() -> None:
     assert total.stages["eyes"].p95_ms == pytest.approx(2.0)
 
 
+def test_a_fault_is_no_available_time() -> None:
+    sink = SummarySink()
+    for i, state in enumerate(("attentive", "attentive", "fault", "unknown", "attentive")):
+        sink.publish(judgement(i, i * 0.5, DriverState(state)))
+    assert sink.summary({}, wall_s=2.0).availability == pytest.approx(0.5)
+
+
 def test_an_escalating_alert_is_one_alert() -> None:
     sink = SummarySink()
     steps = [

@@ -9,11 +9,11 @@ from dms.alerts import load_profile
 from dms.app import judge_recording
 from dms.config import Config
 from dms.records import Judgement, Message
+from dms.summary import UNJUDGED
 from dms.tools.campaign.drive import Drive, events_of
 from dms.tools.campaign.plan import Group, script_of
 from dms.tools.event_truth import joined
 from dms.tools.events import compare
-from dms.tools.score.record import UNJUDGED
 
 SAID_SHARE = 0.5
 """A miss is silent where the driver was said to be fully judged for more than this share of the event."""

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dms.errors import InputError
-from dms.records import DriverState, Phase
+from dms.records import Phase
 from dms.sinks.lines import read_lines
-from dms.summary import MAX_BLIND_S, MAX_GAP_S, AlertRecord
+from dms.summary import MAX_BLIND_S, MAX_GAP_S, UNJUDGED, AlertRecord
 
-UNJUDGED = frozenset({DriverState.UNKNOWN.value, DriverState.FAULT.value})
 RUN, FRAME, STATE, EVENT = "dms.run/1", "dms.frame/1", "dms.state/1", "dms.event/1"
 
 
