@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 
 from dms import gpiochip
@@ -34,11 +34,7 @@ class GpioSink:
         gpiod = gpiochip.library("sinks.gpio")
         lines = _lines(config)
         self._standing = Standing()
-        self._begun_count = 0
-        self._latency_s = 0.0
-        self._keeper = Keeper(
-            self.name, lambda wake: _Lines(gpiod, config, lines, self._standing, self._begun, wake)
-        )
+        self._keeper = Keeper(self.name, lambda wake: _Lines(gpiod, config, lines, self._standing, wake))
 
     def publish(self, message: Message) -> None:
         """Note what begins, ends or is acknowledged, and wake the thread that drives the lines."""
@@ -51,16 +47,12 @@ class GpioSink:
 
     def figures(self) -> Mapping[str, float]:
         """Patterns begun, and the longest time from `publish` until the line was driven."""
-        return {"patterns_begun": self._begun_count, "begun_max_s": self._latency_s}
+        return self._standing.figures()
 
     def close(self) -> None:
         """Drive the lines off and release them."""
         self._standing.clear()
         self._keeper.close()
-
-    def _begun(self, call: Call) -> None:
-        self._begun_count += 1
-        self._latency_s = max(self._latency_s, time.monotonic() - call.due_s)
 
 
 class _Lines:
@@ -72,14 +64,12 @@ class _Lines:
         config: GpioConfig,
         lines: Mapping[Severity, int],
         standing: Standing,
-        begun: Callable[[Call], None],
         wake: threading.Event,
     ) -> None:
         self._chip = config.chip
         self._value = gpiod.line.Value
         self._line_of = lines
         self._standing = standing
-        self._begun = begun
         self._wake = wake
         self._call: Call | None = None
         self._begun_s = 0.0
@@ -123,7 +113,7 @@ class _Lines:
             return
         self._call, self._begun_s = due, now_s
         if due is not None:
-            self._begun(due)
+            self._standing.begun(due)
 
     def _set(self, line: int | None) -> None:
         """Switch one line on and all others off, and see that they are."""

@@ -16,7 +16,7 @@ from dms.config.local import SoundConfig
 from dms.errors import ConfigError, SinkError
 from dms.keeper import Keeper
 from dms.records import Message
-from dms.sinks.standing import Call, Standing
+from dms.sinks.standing import Standing
 from dms.sinks.tones import RATE_HZ, Voice
 
 SILENT_AFTER_S = 2.5
@@ -40,9 +40,7 @@ class SoundSink:
     def __init__(self, config: SoundConfig) -> None:
         library = _miniaudio()
         self._standing = Standing()
-        self._voice = Voice(self._standing, config.volume, self._begun)
-        self._begun_count = 0
-        self._latency_s = 0.0
+        self._voice = Voice(self._standing, config.volume)
         self._keeper = Keeper(self.name, lambda wake: _Speaker(library, config, self._voice, wake))
 
     def publish(self, message: Message) -> None:
@@ -55,16 +53,12 @@ class SoundSink:
 
     def figures(self) -> Mapping[str, float]:
         """Patterns begun, and the longest time from `publish` until the device took the first sample."""
-        return {"patterns_begun": self._begun_count, "begun_max_s": self._latency_s}
+        return self._standing.figures()
 
     def close(self) -> None:
         """Fall silent and release the device."""
         self._standing.clear()
         self._keeper.close()
-
-    def _begun(self, call: Call) -> None:
-        self._begun_count += 1
-        self._latency_s = max(self._latency_s, time.monotonic() - call.due_s)
 
 
 class _Speaker:

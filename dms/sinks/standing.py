@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from dms.records import Alert, Health, HealthState, Judgement, Message, Phase, Severity
@@ -40,6 +40,8 @@ class Standing:
         self._lock = threading.Lock()
         self._calls: dict[str, Call] = {}
         self._done: set[str] = set()
+        self._begun_count = 0
+        self._latency_s = 0.0
 
     def take(self, message: Message) -> bool:
         """Note what a message begins, ends or acknowledges; tells whether another call is due now."""
@@ -62,6 +64,15 @@ class Standing:
             if self._calls.get(call.key) == call:
                 del self._calls[call.key]
                 self._done.add(call.key)
+
+    def begun(self, call: Call) -> None:
+        """A pattern has begun to be played."""
+        self._begun_count += 1
+        self._latency_s = max(self._latency_s, self._clock() - call.due_s)
+
+    def figures(self) -> Mapping[str, float]:
+        """Patterns begun, and the longest time from when one was asked for until it began."""
+        return {"patterns_begun": self._begun_count, "begun_max_s": self._latency_s}
 
     def clear(self) -> None:
         """Nothing is due any more."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,11 +24,10 @@ def render(pattern: Pattern) -> Samples:
 
 
 class Voice:
-    """Sounds what is due. `fill` is called on the device's thread; `begun` hears how late each call began."""
+    """Sounds what is due. `fill` is called on the device's thread."""
 
-    def __init__(self, standing: Standing, volume: float, begun: Callable[[Call], None]) -> None:
+    def __init__(self, standing: Standing, volume: float) -> None:
         self._standing = standing
-        self._begun = begun
         self._rendered = {pattern.name: render(pattern) * np.float32(volume) for pattern in PATTERNS}
         self._call: Call | None = None
         self._at = 0
@@ -44,7 +41,7 @@ class Voice:
             self._fade_out(sound)
             self._call, self._at = due, 0
             if due is not None:
-                self._begun(due)
+                self._standing.begun(due)
         if due is not None:
             self._add(sound, due)
         return (sound.clip(-1, 1) * 32767).astype("<i2").tobytes()

@@ -59,9 +59,10 @@ def test_a_vehicle_hears_what_it_is_told(guarded, tmp_path):
             return context.vehicle.speed_kmh == 52.5
 
         try:
-            until(hub, fed)
+            assert until(hub, fed).vehicle.speed_kmh == 52.5
             tell("cmd/acknowledge", "all")
-            until(hub, lambda context: context.acknowledgements)
+            heard = until(hub, lambda context: context.acknowledgements)
+            assert [given.by for given in heard.acknowledgements] == ["mqtt"]
         finally:
             sender.disconnect()
             sender.loop_stop()

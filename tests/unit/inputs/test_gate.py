@@ -90,7 +90,7 @@ def test_forms_that_are_understood(payload, meant):
     ],
 )
 def test_malformed_messages_are_refused(payload):
-    refused("malformed", gate(), payload, 1.0)
+    assert refused("malformed", gate(), payload, 1.0)
 
 
 @given(st.binary(max_size=300))
@@ -145,8 +145,8 @@ def test_old_and_future_messages_are_refused(age_s, taken):
 def test_the_same_or_an_older_time_is_a_replay():
     one = gate()
     admit(one, stamped(80, EPOCH_S + 1.0), 1.0)
-    refused("replayed", one, stamped(80, EPOCH_S + 1.0), 1.1)
-    refused("replayed", one, stamped(70, EPOCH_S + 0.9), 1.1)
+    assert refused("replayed", one, stamped(80, EPOCH_S + 1.0), 1.1)
+    assert refused("replayed", one, stamped(70, EPOCH_S + 0.9), 1.1)
     admit(one, stamped(81, EPOCH_S + 1.1), 1.1)
 
 

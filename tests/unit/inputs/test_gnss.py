@@ -165,7 +165,7 @@ def test_a_line_without_end_is_not_gathered(gpsd):
         else:
             raise AssertionError("64 MB were taken without a line")
         gpsd.accept().report(tpv(1, 10.0))
-        heard.wait(lambda told: isinstance(told, Reading))
+        assert heard.wait(lambda told: isinstance(told, Reading))
 
 
 def test_a_lost_connection_is_told_and_made_again(gpsd):
