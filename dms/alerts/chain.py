@@ -6,8 +6,9 @@ no answer. An alert about the sensing ends after the profile's `hold_unknown_s`:
 place.
 
 A stage once reached stands until it has not been held for its `clear_after_s`. The alert shows the gravest
-stage it has reached and ends when none stands any more, and the latch of the stage shown is over. At a
-standstill no stage with a speed stands: the alert falls back to the gravest that is left, or ends.
+stage it has reached and ends when none stands any more, the latch of the stage shown is over, and the driver
+is in sight: a latch that runs out while he hides waits for him. At a standstill no stage with a speed stands:
+the alert falls back to the gravest that is left, or ends.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dms.alerts.contradictions import RANK
-from dms.alerts.rules import SENSING_AREAS, Profile, Rule
+from dms.alerts.profile import Profile
+from dms.alerts.rules import SENSING_AREAS, Rule
 from dms.alerts.stage import ROUNDING, Moment, Stage, in_force
 from dms.records import Alert, Phase, Signal
 
@@ -163,7 +165,7 @@ class Chain:
             if left >= 0:
                 return self._fall_back(alert, left, moment)
             ended_by, cause = "standstill", "The vehicle stands."
-        elif not any(stage.stands for stage in self._stages) and not self._is_latched(alert, moment):
+        elif self._is_cleared(alert, moment):
             ended_by, cause = "cleared", "Over."
         elif self._unknown_s >= self._hold_unknown_s - ROUNDING and self._may_end_unknown(alert):
             ended_by, cause = "unknown", f"Could no longer be judged, for {self._hold_unknown_s:.0f} s."
@@ -173,6 +175,12 @@ class Chain:
             return None
         evidence = {**_evidence(shown.rule, moment), "ended_by": ended_by}
         return self._end(alert, moment.assessment.captured_s, cause, evidence)
+
+    def _is_cleared(self, alert: Alert, moment: Moment) -> bool:
+        """Whether nothing it has reached stands, and nothing else keeps it up."""
+        if any(stage.stands for stage in self._stages) or self._is_latched(alert, moment):
+            return False
+        return self._may_end_unknown(alert) or self._stages[self._shown].is_held(moment) is not None
 
     def _is_latched(self, alert: Alert, moment: Moment) -> bool:
         rule = self._stages[self._shown].rule

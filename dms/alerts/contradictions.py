@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
 
+from dms.alerts.rules import Limit, Rule
 from dms.records import Severity
-
-if TYPE_CHECKING:
-    from dms.alerts.rules import Limit, Rule
 
 RANK = {severity: rank for rank, severity in enumerate(Severity)}
 """Of severities, mildest 0."""

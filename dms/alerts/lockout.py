@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dms.alerts.chain import Chain
-from dms.alerts.rules import Lockout, Profile
+from dms.alerts.profile import Lockout, Profile
 from dms.alerts.stage import ROUNDING, Moment
 from dms.records import Alert, Phase, Severity
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from dms.alerts.chain import Chain
 from dms.alerts.gates import STANDSTILL_BELOW_KMH, Gate, Spell
 from dms.alerts.lockout import LOCKOUT, LockoutWatch
-from dms.alerts.rules import Profile, Rule, Speed
+from dms.alerts.profile import Profile
+from dms.alerts.rules import Rule, Speed
 from dms.alerts.stage import Moment
 from dms.records import Acknowledgement, Alert, Assessment, DriverState, Severity
 

@@ -15,7 +15,8 @@ from pydantic_core import ErrorDetails
 
 from dms.alerts.contradictions import contradictions
 from dms.alerts.extending import PlacedRule, merged
-from dms.alerts.rules import Lockout, Profile, Rule
+from dms.alerts.profile import Lockout, Profile
+from dms.alerts.rules import Rule
 from dms.alerts.sensitivity import adjusted, is_adjustable
 from dms.config.alerts import AlertsConfig
 from dms.config.nearest import nearest

@@ -70,13 +70,26 @@ class Stage:
 
     def hold(self, moment: Moment) -> bool | None:
         """Fall once not held for long enough. An unknown interval neither holds nor clears."""
-        held = self._is_held(moment)
+        held = self.is_held(moment)
         if held:
             self.stand()
         elif held is False:
             self._unheld_s += moment.elapsed_s if self.held is False else 0.0
             self.stands = self._unheld_s < self.rule.clear_after_s - ROUNDING
         self.held = held
+        return held
+
+    def is_held(self, moment: Moment) -> bool | None:
+        """Three-valued: one signal that does not hold decides, else one unknown leaves it open."""
+        if self.rule.pauses_in_reverse and moment.reverses:
+            return False
+        held: bool | None = True
+        for name, limit in self._limits:
+            value = moment.signals[name].value
+            if value is None or math.isnan(value):
+                held = None
+            elif not _holds(limit, value, moment.by_head):
+                return False
         return held
 
     def suppress(self, now_s: float) -> None:
@@ -115,19 +128,6 @@ class Stage:
         return all(
             armed_s >= _at_least(limit, moment.by_head) for name, limit in self._limits if name.endswith("_s")
         )
-
-    def _is_held(self, moment: Moment) -> bool | None:
-        """Three-valued: one signal that does not hold decides, else one unknown leaves it open."""
-        if self.rule.pauses_in_reverse and moment.reverses:
-            return False
-        held: bool | None = True
-        for name, limit in self._limits:
-            value = moment.signals[name].value
-            if value is None or math.isnan(value):
-                held = None
-            elif not _holds(limit, value, moment.by_head):
-                return False
-        return held
 
 
 def _is_met(

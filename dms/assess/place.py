@@ -25,7 +25,7 @@ class Place:
         self._seen_s = 0.0
 
     def holds(self, tick: Tick, box: Box | None) -> bool:
-        """Whether the face at `box` may be the driver's; None where no face was seen."""
+        """Whether the face at `box` may be the driver's; so too where there is none."""
         followed = tick.joined and _same(self._last, box)
         if box is None or not (followed or self._wonted is None or _near(self._wonted, box)):
             self._last = None

@@ -22,6 +22,22 @@ def test_a_latched_alert_stays_for_its_time():
     assert (end.phase, end.evidence["ended_by"], end.captured_s) == (END, "cleared", 8.0)
 
 
+def test_a_latch_that_runs_out_while_the_driver_hides_waits_for_him():
+    drive = Drive(profile({**AWAY, "latch_s": 5.0}))
+    drive.grow("off_road_s").play(3.0)
+    drive.set(off_road_s=0.0).play(1.0)
+    assert drive.set(off_road_s=None).play(600.0) == []
+    [end] = drive.set(off_road_s=0.0).play(0.5)
+    assert (end.phase, end.evidence["ended_by"]) == (END, "cleared")
+
+
+def test_a_latch_on_a_fault_runs_out_whether_it_is_seen_or_not():
+    drive = Drive(profile({**HIDDEN, "latch_s": 5.0}))
+    drive.grow("eyes_hidden_s").play(2.0)
+    drive.set(eyes_hidden_s=0.0).play(1.0)
+    assert phases(drive.set(eyes_hidden_s=None).play(5.0)) == [END]
+
+
 def test_an_acknowledgement_ends_the_latch_but_not_the_condition():
     drive = Drive(profile({**AWAY, "latch_s": 60.0}))
     drive.grow("off_road_s").play(3.0)

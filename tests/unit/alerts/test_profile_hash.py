@@ -5,8 +5,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dms.alerts.profile import Profile
 from dms.alerts.profiles import load_profile, shipped_profiles
-from dms.alerts.rules import Profile
 from tests.unit.alerts.test_profiles import PROFILE, RULE, away
 
 CHANGES = {
