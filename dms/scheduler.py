@@ -33,6 +33,7 @@ from dms.config import RateConfig, ScheduleConfig
 from dms.control.levels import LEVELS, Level
 from dms.errors import ConfigError
 from dms.records import Alert, Assessment, Severity
+from dms.stage_cost import StageCost
 
 DETECT = "face"
 TURNS = frozenset({DETECT, "fatigue", "distraction"})
@@ -41,9 +42,6 @@ REST = "rest"
 
 ROUNDING_S = 1e-6
 """Two times meant to be equal may differ this much by floating point."""
-FADE_S = 1.0
-"""Time constant in which a high cost is forgotten: ten times the usual is half forgotten in 0.7 s and down to
-a tenth above the usual in 4.5 s."""
 INTERVALS = 8
 """Intervals between frames remembered; the second longest is expected next, so that one gap is no rule."""
 EARLY = 0.25
@@ -95,7 +93,7 @@ class Scheduler:
             )
         )
         names = (REST, *(turn.name for turn in self._turns))
-        self._costs_of = {cheapest: {name: Cost() for name in names} for cheapest in (False, True)}
+        self._costs_of = {cheapest: {name: StageCost() for name in names} for cheapest in (False, True)}
         self._intervals_s: deque[float] = deque(maxlen=INTERVALS)
         self._now_s = -math.inf
         self._tracking = False
@@ -278,28 +276,3 @@ class _Grid:
         since_s = captured_s - self._last_s
         on_grid = (1 - EARLY) * self.period_s <= since_s < 2 * self.period_s
         self._last_s = self._last_s + self.period_s if on_grid else captured_s
-
-
-class Cost:
-    """What a run is expected to take: the larger of its last two, and of a high value that fades in time.
-
-    So ten times the usual is believed at once and forgotten within seconds, and one run that was quick by
-    chance changes nothing.
-    """
-
-    __slots__ = ("_last_s", "_noted_s", "expected_s")
-
-    def __init__(self) -> None:
-        self.expected_s = 0.0
-        """Seconds; 0 before the first run, so that it gets one."""
-        self._last_s = 0.0
-        self._noted_s = 0.0
-
-    def note(self, cost_s: float, now_s: float) -> None:
-        """Take the measured cost of a run at `now_s`."""
-        usual_s = max(0.0, cost_s, self._last_s)
-        above_s = max(0.0, self.expected_s - usual_s)
-        if above_s:
-            above_s *= math.exp(-max(0.0, now_s - self._noted_s) / FADE_S)
-        self.expected_s = usual_s + above_s
-        self._last_s, self._noted_s = cost_s, now_s

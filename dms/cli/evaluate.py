@@ -80,7 +80,7 @@ def evaluate(
     configs: Sequence[str],
     overrides: Sequence[str],
 ) -> None:
-    """Measure the engines on labelled pictures, and the whole system on recordings.
+    """Measure engines on pictures, the system on recordings.
 
     Prints every metric with its interval, and targets where the data is what the published figures rest on.
     """

@@ -11,7 +11,8 @@ from dms.config import DistractionRateConfig, FaceRateConfig, FatigueRateConfig,
 from dms.control.levels import LEVELS, Level
 from dms.errors import ConfigError
 from dms.records import Alert, Assessment, DriverState, Phase, Severity, Signal
-from dms.scheduler import Cost, Scheduler, urgent
+from dms.scheduler import Scheduler, urgent
+from dms.stage_cost import StageCost
 
 FPS_30_S = 1 / 30
 SIGNALS = ("openness", "closure_s", "off_road_s", "phone_s", "yawn_s")
@@ -217,7 +218,7 @@ def test_rates_of_ones_own() -> None:
 
 
 def test_ten_times_the_cost_is_believed_at_once_and_forgotten_within_seconds() -> None:
-    cost = Cost()
+    cost = StageCost()
     for i in range(30):
         cost.note(0.001, i / 30)
     cost.note(0.010, 1.0)
@@ -231,7 +232,7 @@ def test_ten_times_the_cost_is_believed_at_once_and_forgotten_within_seconds() -
 
 
 def test_one_quick_run_changes_nothing() -> None:
-    cost = Cost()
+    cost = StageCost()
     for i in range(10):
         cost.note(0.010, float(i))
     cost.note(0.001, 100.0)
@@ -241,7 +242,7 @@ def test_one_quick_run_changes_nothing() -> None:
 
 
 def test_a_cost_that_cannot_be_is_none() -> None:
-    cost = Cost()
+    cost = StageCost()
     for seconds in (-1.0, math.nan, 0.0):
         cost.note(seconds, math.nan)
     assert cost.expected_s == 0.0
