@@ -7,6 +7,7 @@ import logging
 import socket
 import ssl
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 5.0
 RECONNECT_MIN_S = 1
 RECONNECT_MAX_S = 30
+CLOSE_TIMEOUT_S = 2.0
+"""How long to wait at the end: for the broker to take what is left, and for the client's thread."""
 
 
 def new_client(config: MqttConfig, client_id: str) -> Client:
@@ -45,6 +48,15 @@ def new_client(config: MqttConfig, client_id: str) -> Client:
         _encrypt(client, config.tls)
     client.connect_async(_checked_host(config.host), config.port, config.keepalive_s)
     return client
+
+
+def leave(client: Client) -> None:
+    """Disconnect and end the client's thread; at most about `CLOSE_TIMEOUT_S`."""
+    client.disconnect()
+    # paho's loop_stop joins without a timeout, and its thread may be stuck in a slow name look-up.
+    stopper = threading.Thread(target=client.loop_stop, name="mqtt-stop", daemon=True)
+    stopper.start()
+    stopper.join(CLOSE_TIMEOUT_S)
 
 
 def prefix_topic(config: MqttConfig) -> str:

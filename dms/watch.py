@@ -15,7 +15,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from dms.config.sinks import MqttConfig
-from dms.mqtt_client import connect_error, new_client, prefix_topic
+from dms.mqtt_client import connect_error, leave, new_client, prefix_topic
 from dms.watch_screen import Item, Screens
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,7 @@ def watch(
                 screen.show(item, quiet_since_s)
     finally:
         screen.finish()
-        client.disconnect()
-        client.loop_stop()
+        leave(client)
 
 
 def _subscribe(config: MqttConfig, topic: str, inbox: queue.Queue[Item | str]) -> Client:

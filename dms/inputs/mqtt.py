@@ -6,7 +6,6 @@ Anyone whom the broker lets publish is believed no further than `gate` and `plau
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from typing import Any
 
@@ -19,14 +18,13 @@ from dms.inputs import Tell
 from dms.inputs.gate import WORD, Gate, Refused, Value, shown
 from dms.inputs.reading import Reading, Refusal
 from dms.inputs.vss import VSS, quantity_of
-from dms.mqtt_client import connect_error, new_client, root_topic
+from dms.mqtt_client import connect_error, leave, new_client, root_topic
 from dms.records import Acknowledgement
 
 log = logging.getLogger(__name__)
 
 ANSWER_TIMEOUT_S = 5.0
 """A broker that has not answered for this long after the start is at fault."""
-CLOSE_TIMEOUT_S = 2.0
 ALL = "all"
 """As the payload of an acknowledgement: every alert that stands."""
 
@@ -75,11 +73,7 @@ class MqttInput:
     def close(self) -> None:
         """Leave the broker; at most about two seconds."""
         self._closed = True
-        self._client.disconnect()
-        # paho's loop_stop joins without a timeout, and its thread may be stuck in a slow name look-up.
-        stopper = threading.Thread(target=self._client.loop_stop, name="mqtt-input-stop", daemon=True)
-        stopper.start()
-        stopper.join(CLOSE_TIMEOUT_S)
+        leave(self._client)
 
     def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
         now_s, epoch_s = time.monotonic(), time.time()

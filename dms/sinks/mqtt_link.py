@@ -6,7 +6,6 @@ The broker may be down, refuse or vanish at any time; nobody ever waits for it, 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +16,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from dms.config.sinks import MqttConfig
-from dms.mqtt_client import connect_error, new_client, root_topic
+from dms.mqtt_client import CLOSE_TIMEOUT_S, connect_error, leave, new_client, root_topic
 from dms.sinks.outbox import Outbox, Packet
 
 log = logging.getLogger(__name__)
@@ -27,8 +26,6 @@ EVENT_EXPIRY_S = 86_400
 misses no night; who warns a driver looks at `ts` and must not replay old events."""
 CONFIRM_TIMEOUT_S = 5.0
 """A broker that owes a confirmation this long is at fault; keep-alive notices after twice its interval."""
-CLOSE_TIMEOUT_S = 2.0
-"""How long `drain` waits for the broker to take what is left, and `close` for the client's thread to end."""
 
 
 class MqttLink:
@@ -87,11 +84,7 @@ class MqttLink:
     def close(self) -> None:
         """Leave the broker; at most about `CLOSE_TIMEOUT_S`."""
         self._closed = True
-        self._client.disconnect()
-        # paho's loop_stop joins without a timeout, and its thread may be stuck in a slow name look-up.
-        stopper = threading.Thread(target=self._client.loop_stop, name="mqtt-stop", daemon=True)
-        stopper.start()
-        stopper.join(CLOSE_TIMEOUT_S)
+        leave(self._client)
         self._connected = False
 
     def _prepared_client(self, config: MqttConfig, will: Packet) -> Client:
