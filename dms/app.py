@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
+from dms.alerts.coverage import gaps, unacknowledgeable
 from dms.alerts.manager import AlertManager
-from dms.alerts.profiles import load_profiles, unwatched
+from dms.alerts.profiles import load_profiles
 from dms.assess.assessor import Assessor
 from dms.config import Config, EnginesConfig, SourceConfig
 from dms.config.cabin_file import read_cabin
@@ -113,16 +116,13 @@ def open_controlled(
         session: begins every alert's id.
         cheapest: what levels 2 to 4 run in the place of engines of the same name.
         interval_s: time between two frames; infinite for what is judged as fast as it goes.
-        checkpoint: takes checkpoints; None = as the black box asks, if there is one.
+        checkpoint: takes checkpoints for whoever keeps them; None where nobody does.
     """
-    box = config.sinks.blackbox
-    if checkpoint is None and box.folder is not None:
-        checkpoint = Checkpoints(box.checkpoint_every_s).due
     shape = config.source.height_px, config.source.width_px
     with open_sight(engines, cheapest or {}, cache_of(config.engines), shape) as sight:
         scheduler = Scheduler(config.schedule, interval_s)
         stages: tuple[Stage, ...] = (
-            QualityStage(),
+            QualityStage(config.assess.availability),
             FaceStage(sight.views["face"], config.tracking),
             EyesStage(sight.views["eyes"], config.tracking, GlassesLook(load_glasses())),
             FatigueStage(sight.views["fatigue"]),
@@ -131,7 +131,8 @@ def open_controlled(
         side = config.cabin.driver_side
         cabin = read_cabin(config.cabin.geometry, configs_folder() / "cabins")
         profiles = load_profiles(config.alerts)
-        if (told := unwatched(profiles)) is not None:
+        terminal = sys.stdin is not None and sys.stdin.isatty()
+        for told in (*gaps(profiles), *unacknowledgeable(profiles, config.inputs, terminal=terminal)):
             log.warning("alerts.profiles: %s", told)
         assessor = Assessor(config.assess, cabin, None if side == "auto" else side)
         pipeline = Pipeline(
@@ -143,6 +144,12 @@ def open_controlled(
             checkpoint,
         )
         yield Controlled(pipeline, scheduler, sight, assessor)
+
+
+def box_checkpoints(config: Config) -> Checkpointing | None:
+    """What takes checkpoints for the black box; None without one. For whoever opens the configured sinks."""
+    box = config.sinks.blackbox
+    return None if box.folder is None else Checkpoints(box.checkpoint_every_s).due
 
 
 @contextmanager
@@ -228,13 +235,12 @@ def _controlled(
     """The pipeline of a run, what controls it, and what it tells of its engines."""
     session = uuid.uuid4().hex[:8]
     interval_s = interval_of(config.source, source)
+    checkpoint = box_checkpoints(config)
+    opened = partial(open_controlled, config, engines, session, interval_s=interval_s, checkpoint=checkpoint)
     if not config.control.enabled or math.isinf(interval_s):
-        built = stack.enter_context(open_controlled(config, engines, session, interval_s=interval_s))
-        return built, None, stated(engines, {})
+        return stack.enter_context(opened()), None, stated(engines, {})
     cheapest = stack.enter_context(open_cheapest_engines(config.engines, engines, tell))
-    built = stack.enter_context(
-        open_controlled(config, engines, session, cheapest=cheapest, interval_s=interval_s)
-    )
+    built = stack.enter_context(opened(cheapest=cheapest))
     governor = stack.enter_context(open_governor(config, built))
     used = {name: cheapest[name] for name in built.sight.cheapest_s}
     return built, governor, stated(engines, used)

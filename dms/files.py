@@ -12,6 +12,9 @@ from pathlib import Path
 
 from dms.errors import InputError
 
+PUBLIC, PRIVATE = 0o666, 0o600
+"""Rights of files, less the umask: for whoever may look, and for their owner alone (figures of a face)."""
+
 
 def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hex."""
@@ -47,26 +50,26 @@ def make_folder(folder: Path, mode: int = 0o777) -> None:
         raise InputError(f"cannot write into {folder}: this user may not")
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` beside `path` and rename it into place.
+def write_atomically(path: Path, text: str, mode: int = PUBLIC) -> None:
+    """Write `text` beside `path` and rename it into place; `mode` as for `write_together`.
 
     Raises:
         InputError: the folder is missing or cannot be written to.
     """
-    write_together({path: text.encode("utf-8")})
+    write_together({path: text.encode("utf-8")}, mode)
 
 
-def write_bytes_atomically(path: Path, content: bytes) -> None:
-    """Write `content` beside `path` and rename it into place.
+def write_bytes_atomically(path: Path, content: bytes, mode: int = PUBLIC) -> None:
+    """Write `content` beside `path` and rename it into place; `mode` as for `write_together`.
 
     Raises:
         InputError: the folder is missing, cannot be written to or is full; an older file is left as it was.
     """
-    write_together({path: content})
+    write_together({path: content}, mode)
 
 
-def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Write several files that belong together: all of them, or none.
+def write_together(contents: Mapping[Path, bytes], mode: int = PUBLIC) -> None:
+    """Write several files that belong together: all of them, or none; with the rights `mode`, less the umask.
 
     All are written beside their places and to the disk first, then renamed in the order given: put last what
     vouches for the others. When a rename fails, those already done are taken back. Of several processes that
@@ -83,6 +86,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     path = Path()
     try:
         for path, content in contents.items():
+            partials[path].touch(mode)
             partials[path].write_bytes(content)
             _sync(partials[path])
         for path, copy in kept.items():
@@ -91,13 +95,14 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
             partial.replace(path)
             renamed.append(path)
     except OSError as e:
-        _take_back(renamed, kept)
-        raise InputError(
-            f"cannot write {path}: {e.strerror}; what was there is unchanged, try again when that is mended"
-        ) from e
+        torn = _take_back(renamed, kept)
+        left = f"new are now {', '.join(map(str, torn))}" if torn else "what was there is unchanged"
+        raise InputError(f"cannot write {path}: {e.strerror}; {left}, try again when that is mended") from e
     finally:
-        for left in (*partials.values(), *kept.values()):
-            left.unlink(missing_ok=True)
+        for beside in (*partials.values(), *kept.values()):
+            # A disk that turned read-only refuses it even where nothing is left.
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
     for folder in {path.parent for path in contents}:
         # The files are in place: that a file system cannot sync a folder does not make them missing.
         with suppress(OSError):
@@ -118,12 +123,18 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _take_back(renamed: Iterable[Path], kept: Mapping[Path, Path]) -> None:
+def _take_back(renamed: Iterable[Path], kept: Mapping[Path, Path]) -> list[Path]:
+    """Put back what was there; returns those for which the disk refuses it."""
+    torn = []
     for path in renamed:
-        if path in kept:
-            kept[path].replace(path)
-        else:
-            path.unlink()
+        try:
+            if path in kept:
+                kept[path].replace(path)
+            else:
+                path.unlink()
+        except OSError:
+            torn.append(path)
+    return torn
 
 
 def with_section(text: str, name: str, content: str) -> str | None:

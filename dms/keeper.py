@@ -19,7 +19,11 @@ STALLED_AFTER_S = 3.0
 """A turn takes half a second at most; one that lasts this long hangs. Told well within the 10 s that
 Euro NCAP's sensing requirements give a fault to be told."""
 CLOSED_WITHIN_S = 1.0
+FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 30.0
+STEADY_AFTER_S = 5.0
+"""After a failure a device is trusted again when it has worked this long: some open well, and then fail.
+A sound device shows within 2.5 s that it plays nothing."""
 
 
 class Device(Protocol):
@@ -37,6 +41,8 @@ class Device(Protocol):
 class Keeper:
     """Opens a device, works it, and opens it anew after a failure: first after 1 s, at last every 30 s.
 
+    A fault stands, and the time between tries grows, until the device has worked for 5 s.
+
     Args:
         name: of the thread, and of the device in log lines.
         open_device: opens and tests the device; raises DmsError. Gets the event that ends a wait in `work`.
@@ -49,6 +55,7 @@ class Keeper:
         self._closed = threading.Event()
         self._known = threading.Event()
         self._fault: str | None = None
+        self._retry_s = FIRST_RETRY_S
         self._beat_s: float | None = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=f"dms-{name}", daemon=True)
         self._thread.start()
@@ -78,25 +85,27 @@ class Keeper:
         self._thread.join(CLOSED_WITHIN_S)
 
     def _run(self) -> None:
-        failures = 0
         while not self._closed.is_set():
             try:
                 self._beat_s = time.monotonic()
                 with closing(self._open(self._wake)) as device:
-                    self._set_fault(None)
-                    failures = 0
+                    self._known.set()
                     self._work(device)
             except DmsError as e:
                 self._set_fault(str(e))
                 self._beat_s = None  # waiting for the next try is no hanging
-                self._closed.wait(min(2.0**failures, LONGEST_RETRY_S))
-                failures += 1
+                self._closed.wait(self._retry_s)
+                self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
 
     def _work(self, device: Device) -> None:
+        steady_s = time.monotonic() + STEADY_AFTER_S
         try:
             while not self._closed.is_set():
                 device.work()
-                self._beat_s = time.monotonic()
+                self._beat_s = now_s = time.monotonic()
+                if self._fault is not None and now_s >= steady_s:
+                    self._set_fault(None)
+                    self._retry_s = FIRST_RETRY_S
         except DmsError as e:
             self._set_fault(str(e))  # now: to close a device that failed may hang
             raise

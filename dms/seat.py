@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from dms.config.seat import SeatConfig
 from dms.errors import InputError
-from dms.files import make_folder, write_atomically
+from dms.files import PRIVATE, make_folder, write_atomically
 from dms.records import Judgement, Message
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ KEPT_DAYS = 180
 """Older figures are let go: seats, cameras and eyes change, and what is not needed is not kept."""
 WRITE_EVERY_S = 300.0
 """A power cut costs no more than the last five minutes."""
+CLOSE_WITHIN_S = 5.0
+"""A disk that hangs must not hold up the end of the process."""
 
 
 class Learner(Protocol):
@@ -49,19 +51,29 @@ class Seat:
         self.path = folder / f"seat-{config.name}.json"
 
     def read(self) -> dict[str, float]:
-        """The kept figures, none without a file. A file that is no good is set aside, and that is told."""
+        """The kept figures, none without a file. One that is no good is set aside, and that is told.
+
+        One that is too old is deleted.
+        """
         try:
-            text = self.path.read_text(encoding="utf-8")
+            figures, age_days = self._stored()
         except FileNotFoundError:
             return {}
-        except (OSError, UnicodeDecodeError) as e:
+        except (OSError, ValueError, RecursionError) as e:
             self._set_aside(str(e))
             return {}
+        if age_days > KEPT_DAYS:
+            self._let_go()
+            return {}
+        return figures
+
+    def fault(self) -> str | None:
+        """What the next drive will do with the kept file other than start from it; None where it will."""
         try:
-            return _figures(json.loads(text))
-        except (ValueError, RecursionError) as e:
-            self._set_aside(str(e))
-            return {}
+            _, age_days = self._stored()
+        except (OSError, ValueError, RecursionError) as e:
+            return f"it cannot be used and will be set aside: {e}"
+        return f"it is older than {KEPT_DAYS} days and will be deleted" if age_days > KEPT_DAYS else None
 
     def write(self, figures: Mapping[str, float]) -> None:
         """Write figures whole or not at all.
@@ -71,7 +83,7 @@ class Seat:
         """
         make_folder(self.path.parent)
         stored = {"version": VERSION, "date": date.today().isoformat(), "figures": dict(figures)}
-        write_atomically(self.path, json.dumps(stored, indent=2) + "\n")
+        write_atomically(self.path, json.dumps(stored, indent=2) + "\n", PRIVATE)
 
     def forget(self) -> bool:
         """Delete what is kept, also what was set aside; tells whether there was anything.
@@ -87,9 +99,24 @@ class Seat:
                 raise InputError(f"cannot delete {path}: {e.strerror}; delete it by hand") from e
         return bool(found)
 
+    def _stored(self) -> tuple[dict[str, float], int]:
+        """What is kept, and its age in days; OSError or ValueError where that is no good."""
+        stored = json.loads(self.path.read_text(encoding="utf-8"))
+        return _figures(stored), _age_days(stored)
+
     @property
     def _aside(self) -> Path:
         return self.path.with_suffix(".bad")
+
+    def _let_go(self) -> None:
+        try:
+            self.path.unlink()
+        except OSError as e:
+            log.warning(
+                "%s is older than %d days and cannot be deleted: %s", self.path, KEPT_DAYS, e.strerror
+            )
+            return
+        log.info("%s was older than %d days: deleted; the driver is learned anew", self.path, KEPT_DAYS)
 
     def _set_aside(self, why: str) -> None:
         try:
@@ -133,8 +160,7 @@ class SeatSink:
             return
         self._due_s = now_s + WRITE_EVERY_S
         figures = dict(self._learner.baseline_figures())
-        self._writing = Thread(target=self._write, args=(figures,), name="seat")
-        self._writing.start()
+        self._begin_writing(figures)
 
     def fault(self) -> str | None:
         """Why the baseline is not kept; None when all is well."""
@@ -149,12 +175,27 @@ class SeatSink:
         if self._closed:
             return
         self._closed = True
-        if self._writing is not None:
-            self._writing.join()
         figures = dict(self._learner.baseline_figures())
         if not figures:
             log.info("seat: nothing of this drive is kept: only %.0f %% learned", self._learned * 100)
-        self._write(figures)
+        if self._written_out():  # the next would hang as well
+            self._begin_writing(figures)
+            self._written_out()
+
+    def _begin_writing(self, figures: Mapping[str, float]) -> None:
+        self._writing = Thread(target=self._write, args=(figures,), name="seat", daemon=True)
+        self._writing.start()
+
+    def _written_out(self) -> bool:
+        """Wait for what is being written, but not for ever; whether it is done."""
+        if self._writing is None:
+            return True
+        self._writing.join(CLOSE_WITHIN_S)
+        if not self._writing.is_alive():
+            return True
+        self._fault = f"the driver's baseline is not kept: the disk took longer than {CLOSE_WITHIN_S:g} s"
+        log.warning("%s", self._fault)
+        return False
 
     def _write(self, figures: Mapping[str, float]) -> None:
         if not figures or figures == self._written:
@@ -188,12 +229,18 @@ def _figures(stored: Any) -> dict[str, float]:
     """The figures of a file's content; ValueError where it is not what was written."""
     if not isinstance(stored, dict) or stored.get("version") != VERSION:
         raise ValueError(f"not of version {VERSION}")
-    if (date.today() - date.fromisoformat(str(stored.get("date")))).days > KEPT_DAYS:
-        raise ValueError(f"older than {KEPT_DAYS} days")
     figures = stored.get("figures")
     if not isinstance(figures, dict) or not all(map(_is_level, figures.values())):
         raise ValueError("its figures are no levels between 0 and 1")
     return {str(name): float(value) for name, value in figures.items()}
+
+
+def _age_days(stored: dict[str, Any]) -> int:
+    """Whole days since it was written; ValueError where that was after tomorrow."""
+    days = (date.today() - date.fromisoformat(str(stored.get("date")))).days
+    if days < -1:  # one day is the way from one time zone to another
+        raise ValueError(f"written on {stored['date']}, which is yet to come")
+    return days
 
 
 def _is_level(value: object) -> bool:

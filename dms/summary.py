@@ -130,17 +130,48 @@ class Summary:
         yield f"not judged or partly judged: {unknown}" if unknown else "never in doubt"
 
 
+class StateTime:
+    """How long the driver was in which state. Time belongs to the state at its end.
+
+    `judged_s` is the part of `recorded_s` whose state was known; `steps` are moments that came in time,
+    `gaps` those that came too late to count.
+    """
+
+    def __init__(self) -> None:
+        self.last_s: float | None = None
+        self.recorded_s = 0.0
+        self.judged_s = 0.0
+        self.state_s: dict[str, float] = {}
+        self.steps = self.gaps = 0
+
+    def take(self, now_s: float, state: str, blind: bool) -> float:
+        """Count a moment, `blind` where it was judged without a frame.
+
+        Returns:
+            The seconds before it; 0.0 where they are no time: the first moment, a gap, a clock set back.
+        """
+        elapsed_s = now_s - self.last_s if self.last_s is not None else 0.0
+        self.last_s = now_s
+        longest_s = MAX_BLIND_S if blind else MAX_GAP_S
+        self.gaps += elapsed_s > longest_s
+        if not 0 < elapsed_s <= longest_s:
+            return 0.0
+        self.steps += 1
+        self.recorded_s += elapsed_s
+        self.judged_s += 0.0 if state in UNJUDGED else elapsed_s
+        _add(self.state_s, state, elapsed_s)
+        return elapsed_s
+
+
 class SummarySink:
     """Folds judgements and levels; `summary()` tells what came of them."""
 
     name = "summary"
 
     def __init__(self) -> None:
-        self._last_s: float | None = None
-        self._recorded_s = 0.0
+        self._time = StateTime()
         self._frames = 0
         self._faces = 0
-        self._state_s: dict[str, float] = {}
         self._unknown_s: dict[str, float] = {}
         self._level: int | None = None
         self._level_s: dict[str, float] = {}
@@ -173,12 +204,12 @@ class SummarySink:
 
     def summary(self, drops: Mapping[str, int], wall_s: float, *, interrupted: bool = False) -> Summary:
         """What came of the run that dropped so many frames, by reason, and took `wall_s` seconds."""
-        vitals = self._metrics.vitals(self._last_s or 0.0, {})
+        vitals = self._metrics.vitals(self._time.last_s or 0.0, {})
         return Summary(
             frames=self._frames,
             dropped=sum(drops.values()),
             drops=dict(drops),
-            recorded_s=self._recorded_s,
+            recorded_s=self._time.recorded_s,
             wall_s=wall_s,
             fps=self._frames / wall_s if wall_s > 0 else 0.0,
             latency=Latency.of(vitals.latency_p50_s, vitals.latency_p95_s),
@@ -188,18 +219,14 @@ class SummarySink:
             },
             rss_mb=vitals.rss_bytes / 1e6,
             face_share=self._faces / self._frames if self._frames else 0.0,
-            availability=self._availability(),
-            state_s=dict(self._state_s),
+            availability=self._time.judged_s / self._time.recorded_s if self._time.recorded_s else 0.0,
+            state_s=dict(self._time.state_s),
             unknown_s=dict(self._unknown_s),
             level_s=dict(self._level_s),
             alert_count=self._alert_count,
             alerts=tuple(self._alerts.values()),
             interrupted=interrupted,
         )
-
-    def _availability(self) -> float:
-        unjudged_s = sum(self._state_s.get(state, 0.0) for state in UNJUDGED)
-        return 1 - unjudged_s / self._recorded_s if self._recorded_s else 0.0
 
     def _count_alert(self, alert: Alert) -> None:
         self._alert_count += alert.id not in self._alerts
@@ -208,13 +235,10 @@ class SummarySink:
             del self._alerts[next(iter(self._alerts))]
 
     def _count_time(self, judgement: Judgement) -> None:
-        now_s = judgement.observation.captured_s
-        elapsed_s = now_s - self._last_s if self._last_s is not None else 0.0
-        self._last_s = now_s
-        if not 0 < elapsed_s <= (MAX_BLIND_S if judgement.observation.frame_id < 0 else MAX_GAP_S):
+        seen = judgement.observation
+        elapsed_s = self._time.take(seen.captured_s, judgement.assessment.state.value, seen.frame_id < 0)
+        if not elapsed_s:
             return
-        self._recorded_s += elapsed_s
-        _add(self._state_s, judgement.assessment.state.value, elapsed_s)
         for cause in judgement.assessment.unknown_causes:
             _add(self._unknown_s, cause.value, elapsed_s)
         if self._level is not None:

@@ -71,11 +71,9 @@ class Chain:
 
     def close(self, captured_s: float) -> Alert | None:
         """End the alert, if one is up, because the run is over."""
-        if self.alert is None:
-            return None
-        return self._end(
-            self.alert, captured_s, "The run ended.", {**self.alert.evidence, "ended_by": "closed"}
-        )
+        alert = self.alert
+        self._rest()
+        return None if alert is None else closed(alert, captured_s)
 
     def _gravest(self, moment: Moment) -> int:
         """The gravest stage reached; -1 if none. All that are reached stand from now on."""
@@ -208,6 +206,12 @@ class Chain:
         self.alert = self._at_start = None
         for stage in self._stages:
             stage.stands = False
+
+
+def closed(alert: Alert, captured_s: float) -> Alert:
+    """The alert, ended because the run is over."""
+    evidence = {**alert.evidence, "ended_by": "closed"}
+    return replace(alert, phase=Phase.END, captured_s=captured_s, cause="The run ended.", evidence=evidence)
 
 
 def _onset_s(rule: Rule, moment: Moment) -> float:

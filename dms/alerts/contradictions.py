@@ -35,7 +35,7 @@ def _fault(milder: Rule, graver: Rule) -> str | None:
         )
     if graver.speed != milder.speed:
         return None  # stages of different speeds are bands of one limit
-    if not graver.only_escalates and _implies(milder, graver):
+    if graver.only_escalates <= milder.only_escalates and _implies(milder, graver):
         return (
             f"is reached no later than {milder.type} before it in chain {graver.chain} "
             f"({_told(graver)}, after {_told(milder)}): put the limits in order, mildest first"

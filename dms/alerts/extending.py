@@ -21,16 +21,16 @@ class PlacedRule:
 def merged(inherited: Sequence[PlacedRule], own: Sequence[PlacedRule]) -> tuple[PlacedRule, ...]:
     """`own` in place of those alike, else at the end of their severity in their chain, else as new chains.
 
+    Several that are like one (bands of speed of one limit) stand in its place together, in their order.
+
     Raises:
-        ConfigError: a changed limit is out of the clamp stated by what it stands in for.
+        ConfigError: a changed limit does not go with the clamp stated by what it stands in for.
     """
-    rules = list(inherited)
-    for one in own:
-        twin = _twin(inherited, one.rule)
-        if twin is None:
-            rules.append(one)
-        else:
-            rules[rules.index(twin)] = _clamped(one, twin)
+    twins = [(_twin(inherited, one.rule), one) for one in own]
+    rules: list[PlacedRule] = []
+    for base in inherited:
+        rules += [_clamped(one, base) for twin, one in twins if twin is base] or [base]
+    rules += [one for twin, one in twins if twin is None]
     chains = list(dict.fromkeys(one.rule.chain for one in rules))
     known = {one.rule.chain for one in inherited}
     return tuple(
@@ -67,5 +67,6 @@ def _clamped(own: PlacedRule, twin: PlacedRule) -> PlacedRule:
                 f"{own.place}: rule {own.rule.type}: {name} at_least {limit.at_least:g} is out of its clamp; "
                 f"{twin.place} allows {clamp[0]:g} to {clamp[1]:g}"
             )
-        when[name] = limit.model_copy(update={"clamp": clamp})
+        told_by = f"{own.place}: rule {own.rule.type}: {name}, with the clamp of {twin.place}"
+        when[name] = limit.changed(told_by, clamp=clamp)
     return PlacedRule(own.rule.model_copy(update={"when": when}), own.place)

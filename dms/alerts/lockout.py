@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from dms.alerts.chain import Chain
+from dms.alerts.chain import Chain, closed
 from dms.alerts.profile import Lockout, Profile
 from dms.alerts.stage import ROUNDING, Moment
 from dms.records import Alert, Phase, Severity
@@ -46,12 +45,7 @@ class LockoutWatch:
     def close(self, captured_s: float) -> Alert | None:
         """End it, if it is up, because the run is over."""
         alert, self.alert = self.alert, None
-        if alert is None:
-            return None
-        evidence = {**alert.evidence, "ended_by": "closed"}
-        return replace(
-            alert, phase=Phase.END, captured_s=captured_s, cause="The run ended.", evidence=evidence
-        )
+        return None if alert is None else closed(alert, captured_s)
 
     def _start(self, now_s: float, new_id: str) -> Alert:
         name, version, digest = self._profile

@@ -54,6 +54,7 @@ class AlertManager:
         ]
         self._last_s: float | None = None
         self._now_s = 0.0
+        self._by_head = False  # as last known: a frame without either changes no limit
         self._shown: DriverState | None = None
         self._shown_since_s: float | None = None
 
@@ -118,6 +119,8 @@ class AlertManager:
         elapsed_s = 0.0 if self._last_s is None else max(0.0, assessment.captured_s - self._last_s)
         self._last_s = assessment.captured_s
         self._now_s += elapsed_s  # a clock set back stretches no latch and no suppression
+        if assessment.gaze_source is not None:
+            self._by_head = assessment.gaze_source == "head"
         signals = assessment.signals
         speed_kmh = signals["speed_kmh"].value
         for gate in self._gates:
@@ -129,7 +132,7 @@ class AlertManager:
             signals=signals,
             now_s=self._now_s,
             elapsed_s=elapsed_s,
-            by_head=assessment.gaze_source == "head",
+            by_head=self._by_head,
             standstill=self._off_standstill.is_over(self._now_s),
             reverses=self._forward.is_over(self._now_s),
             opened_s=[gate.opened_s for gate in self._gates],

@@ -66,11 +66,6 @@ class Profile(Section):
         return tuple(tuple(rules) for _, rules in groupby(self.rules, key=lambda rule: rule.chain))
 
     @property
-    def watches_sleep(self) -> bool:
-        """Whether a rule is over closed eyes."""
-        return any("closure_s" in rule.when for rule in self.rules)
-
-    @property
     def hash(self) -> str:
         """The first 12 hex digits of the SHA-256 of all that decides over alerts, in one canonical form.
 

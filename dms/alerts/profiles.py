@@ -5,7 +5,7 @@ A profile may extend another: it takes over all its rules, but for those it drop
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,25 +17,21 @@ from dms.alerts.contradictions import contradictions
 from dms.alerts.extending import PlacedRule, merged
 from dms.alerts.profile import Lockout, Profile
 from dms.alerts.rules import Rule
-from dms.alerts.sensitivity import adjusted, is_adjustable
+from dms.alerts.sensitivity import adjusted, is_adjustable, require_allowed
 from dms.config.alerts import AlertsConfig
 from dms.config.nearest import nearest
 from dms.config.section import PositiveSeconds, Section
-from dms.config.yaml_text import Places, place_of, read_yaml
+from dms.config.yaml_text import Places, place_of, read_yaml, shown
 from dms.errors import ConfigError
 from dms.resources import configs_folder
 
-__all__ = [
-    "PlacedProfile",
-    "Profile",
-    "load_placed",
-    "load_profile",
-    "load_profiles",
-    "shipped_profiles",
-    "unwatched",
-]
-
 _MESSAGES = {"extra_forbidden": "unknown key", "missing": "is missing: give it, or `extends: sensing`"}
+_SPELLINGS = {
+    "name": "a to z, 0 to 9 and _",
+    "chain": "a to z and _",
+    "type": "<area>.<name>, each of a to z and _",
+}
+"""What the keys with a pattern may be."""
 
 
 class ProfileFile(Section):
@@ -68,15 +64,13 @@ class PlacedProfile:
     place: str
 
 
-def load_profile(name_or_path: str, sensitivity: Mapping[str, float] | None = None) -> Profile:
+def load_profile(name_or_path: str) -> Profile:
     """Read a profile: the name of a shipped one, or the path of a YAML file of your own.
 
-    `sensitivity` maps an area of alerts to a factor: above 1 its alerts come sooner.
-
     Raises:
-        ConfigError: no such profile or file, a rule in it is wrong, or moved out of its clamp; says where.
+        ConfigError: no such profile or file, or a rule in it is wrong; says where.
     """
-    return load_placed(name_or_path, sensitivity).profile
+    return load_placed(name_or_path).profile
 
 
 def load_profiles(config: AlertsConfig) -> tuple[Profile, ...]:
@@ -100,21 +94,21 @@ def load_profiles(config: AlertsConfig) -> tuple[Profile, ...]:
             raise ConfigError(
                 f"{place}: its name, {one.profile.name}, is that of {other} too; give it another"
             )
+    require_allowed([rule for one in placed.values() for rule in one.rules], sensitivity)
     return tuple(_adjusted(one, sensitivity).profile for one in placed.values())
 
 
 def load_placed(name_or_path: str, sensitivity: Mapping[str, float] | None = None) -> PlacedProfile:
-    """Read a profile as `load_profile` does, with the place of every rule."""
-    return _adjusted(_load(_file(name_or_path, Path()), ()), sensitivity or {})
+    """Read a profile as `load_profile` does, with the place of every rule.
 
+    `sensitivity` maps an area of alerts to a factor: above 1 its alerts come sooner.
 
-def unwatched(profiles: Iterable[Profile]) -> str | None:
-    """What these profiles together do not watch, and what to do; None where nothing grave is left out."""
-    if any(profile.watches_sleep for profile in profiles):
-        return None
-    return (
-        "sleep is not watched: no rule is over closed eyes (closure_s); add euroncap_2026 or fleet_guardian"
-    )
+    Raises:
+        ConfigError: as `load_profile`; or a limit is moved out of its clamp.
+    """
+    placed = _load(_file(name_or_path, Path()), ())
+    require_allowed(placed.rules, sensitivity or {})
+    return _adjusted(placed, sensitivity or {})
 
 
 def shipped_profiles() -> list[str]:
@@ -178,6 +172,8 @@ def _explain(error: ValidationError, content: dict[str, Any], places: Places) ->
 def _fault(fault: ErrorDetails, place: str, rule: str = "") -> str:
     where = ".".join(str(part) for part in fault["loc"]) or "profile"
     message = _MESSAGES.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+    if fault["type"] == "string_pattern_mismatch":
+        message = f"{shown(fault['input'])} is not allowed: use {_SPELLINGS[str(fault['loc'][-1])]} only"
     return f"{place}: {where}{rule}: {message}"
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import string
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from dms.alerts.ranges import out_of_range
 from dms.assess.signals import SIGNALS
 from dms.config.nearest import nearest
 from dms.config.section import PositiveSeconds, Seconds, Section
+from dms.errors import ConfigError
 from dms.records import Severity
 
 Kmh = Annotated[float, Field(ge=0, le=250)]
@@ -54,10 +56,12 @@ class Limit(Section):
 
     @model_validator(mode="after")
     def _in_order(self) -> Limit:
-        if self.at_least is not None and self.hold_above is not None and self.hold_above > self.at_least:
-            raise ValueError(
-                f"release above trigger: hold_above ({self.hold_above:g}) > at_least ({self.at_least:g})"
-            )
+        for key in ("at_least", "by_head"):
+            trigger = getattr(self, key)
+            if trigger is not None and self.hold_above is not None and self.hold_above > trigger:
+                raise ValueError(
+                    f"release above trigger: hold_above ({self.hold_above:g}) > {key} ({trigger:g})"
+                )
         if self.at_most is not None and self.hold_below is not None and self.hold_below < self.at_most:
             raise ValueError(
                 f"release below trigger: hold_below ({self.hold_below:g}) < at_most ({self.at_most:g})"
@@ -69,6 +73,18 @@ class Limit(Section):
             if self.hold_above is not None and self.hold_above > low:
                 raise ValueError(f"hold_above ({self.hold_above:g}) is above the clamp's lower end ({low:g})")
         return self
+
+    def changed(self, told_by: str, **keys: object) -> Limit:
+        """The limit with other values of these keys.
+
+        Raises:
+            ConfigError: they do not go with the rest; begins with `told_by`.
+        """
+        try:
+            return Limit.model_validate({**self.model_dump(), **keys})
+        except ValidationError as error:
+            faults = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
+            raise ConfigError(f"{told_by}: {faults}") from error
 
 
 class Speed(Section):
@@ -123,9 +139,11 @@ class Rule(Section):
     @field_validator("when")
     @classmethod
     def _signals_exist(cls, when: dict[str, Limit]) -> dict[str, Limit]:
-        for name in when:
+        for name, limit in when.items():
             if name not in SIGNALS:
                 raise ValueError(f"no signal is called {name!r}; {nearest(name, SIGNALS)}")
+            if (fault := out_of_range(name, limit)) is not None:
+                raise ValueError(fault)
         return when
 
     @model_validator(mode="after")

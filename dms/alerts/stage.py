@@ -53,7 +53,7 @@ class Stage:
         self._starts_s: deque[float] = deque()
         self.first, limit = self._limits[0]
         """The first signal; below `first_least` the rule is not reached, whatever the others say."""
-        self.first_least = -math.inf if limit.at_least is None else limit.at_least - ROUNDING
+        self.first_least = _least(limit)
 
     def is_reached(self, moment: Moment, at_start: Mapping[str, Signal] | None) -> bool:
         """Whether all limits are reached while armed. `at_start`: signals as the alert began, or None."""
@@ -141,6 +141,13 @@ def _is_met(
     if limit.unheeded_s is None or at_start is None or signal.onset_s != at_start[name].onset_s:
         return False  # no alert is up, or this is another episode
     return value - (at_start[name].value or 0.0) >= limit.unheeded_s - ROUNDING
+
+
+def _least(limit: Limit) -> float:
+    """Below this value it is not reached, whoever is judged by."""
+    if limit.at_least is None:
+        return -math.inf
+    return min(_at_least(limit, by_head) for by_head in (False, True)) - ROUNDING
 
 
 def _at_least(limit: Limit, by_head: bool) -> float:

@@ -183,7 +183,7 @@ class Assessor:
     def _calibrating(self, now_s: float, reading: Reading) -> Signal:
         """Whether what the driver is judged by now is still the population's measure, not his own."""
         baseline = self._baseline
-        known = baseline.head.usable and not self._attention.in_doubt
+        known = baseline.forward.head.usable and not self._attention.in_doubt
         if known and (baseline.eyes_usable or not reading.eyes_readable):
             self._calibrating_since_s = None
             return NOTHING

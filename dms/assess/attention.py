@@ -58,10 +58,6 @@ class Area3:
         aside_deg = abs(direction.yaw_deg - self._neutral.yaw_deg)
         return down_deg < AREA3_PITCH_DEG and aside_deg <= AREA3_YAW_DEG
 
-    def doubts(self, direction: Direction) -> bool:
-        """Whether a direction in the area may be none after all."""
-        return False
-
 
 class Attention:
     """Folds readings into the signals of gaze, head and hands."""
@@ -104,8 +100,9 @@ class Attention:
         head, gaze = self._trusted(reading, closed)
         smooth_head = self._smooth_head.update(tick.elapsed_s, head)
         smooth_gaze = self._smooth_gaze.update(tick.elapsed_s, gaze)
-        by_head = _look(self._forward.head, head, smooth_head)
-        by_gaze = _look(self._forward.gaze, gaze, smooth_gaze)
+        to_head, to_gaze = self._forward.head, self._forward.gaze
+        by_head = _look(to_head, head, smooth_head, doubted=head is not None and to_head.doubts(head))
+        by_gaze = _look(to_gaze, gaze, smooth_gaze, doubted=gaze is not None and to_gaze.doubts(gaze))
         self.gaze_source = "gaze" if by_gaze is not None else None if by_head is None else "head"
         self._note_doubt(head, gaze, by_head, by_gaze)
         look = self._assured(_worst(by_head, by_gaze), gaze)
@@ -146,10 +143,7 @@ class Attention:
         """Head and gaze as far as they can be judged by."""
         if closed:
             return None, None
-        head, gaze = reading.head, reading.gaze
-        if head is not None and head.sigma_deg > self._road.head_sigma_limit_deg:
-            head = None
-        return head, gaze if closed is False and self._forward.gaze.usable else None
+        return reading.head, reading.gaze if closed is False and self._forward.gaze.usable else None
 
     def _note_doubt(
         self, head: Direction | None, gaze: Direction | None, by_head: Look | None, by_gaze: Look | None
@@ -226,13 +220,18 @@ class Attention:
         return sure * (1.0 if gaze else HEAD_ALONE) * (1.0 if neutral.usable else UNLEARNED)
 
 
-def _look(region: Neutral | Area3, sample: Direction | None, smooth: Direction | None) -> Look | None:
-    """Where a direction points: away once sample and filtered sample have left the road; None if unknown."""
+def _look(
+    region: Neutral | Area3, sample: Direction | None, smooth: Direction | None, *, doubted: bool = False
+) -> Look | None:
+    """Where a direction points: away once sample and filtered sample have left the road; None if unknown.
+
+    `doubted` tells that what is off the road may be the road after all.
+    """
     if sample is None or smooth is None:
         return None
     if not region.leaves(sample):
         return Look.ROAD
-    if region.doubts(sample):
+    if doubted:
         return None
     return Look.AWAY if region.leaves(smooth) else Look.UNDECIDED
 

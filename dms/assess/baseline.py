@@ -158,7 +158,6 @@ class Baseline:
     def forget_forward(self) -> None:
         """The camera looks elsewhere: learn the directions anew."""
         self.forward = Forward(self._config)
-        self.head, self.gaze = self.forward.head, self.forward.gaze
 
     @property
     def right(self) -> OpenLevel:
@@ -169,11 +168,6 @@ class Baseline:
     def left(self) -> OpenLevel:
         """The level of the left eye as it looks now."""
         return self._levels.left
-
-    @property
-    def glasses(self) -> bool | None:
-        """Whether the driver wears glasses."""
-        return self._glasses.worn
 
     @property
     def eyes_usable(self) -> bool:
@@ -209,7 +203,7 @@ class Baseline:
     def head_is_down(self, reading: Reading) -> bool:
         """Whether the head hangs so low that lowered lids may just look down."""
         head = reading.head
-        return head is not None and head.pitch_deg - self.head.pitch_deg < -self._config.eyes.down_deg
+        return head is not None and head.pitch_deg - self.forward.head.pitch_deg < -self._config.eyes.down_deg
 
     def learn(self, tick: Tick, reading: Reading, driving: Driving) -> None:
         """Learn from one observation; a standing driver looks anywhere, so he is not learned from."""
@@ -224,8 +218,9 @@ class Baseline:
         """Whether the lids look as they do on the road: how open they seem changes with the head's pose."""
         if reading.head is None or self.head_is_down(reading):
             return False
-        yaw, pitch = self.head.offset(reading.head)
-        return not self.head.usable or yaw * yaw + pitch * pitch <= 1.0
+        ahead = self.forward.head
+        yaw, pitch = ahead.offset(reading.head)
+        return not ahead.usable or yaw * yaw + pitch * pitch <= 1.0
 
     def _use(self, worn: bool | None) -> None:
         if worn in self._sets:

@@ -111,11 +111,6 @@ class OwnClosure:
         self._count = 0
         self._total_s = 0.0
 
-    @property
-    def share(self) -> float:
-        """How much of it is learned, 0 to 1."""
-        return min(1.0, self._count / self._LEAST)
-
     def learn(self, blinks: Blinks, ended_s: float | None) -> None:
         """Take the length of a closure that has just ended, None if none has."""
         if blinks.restarts != self._restarts:

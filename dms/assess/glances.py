@@ -78,19 +78,18 @@ class LookTimer:
     def __init__(self, timer: Timer) -> None:
         """Take the timer to run."""
         self.timer = timer
-        self.since_s: float | None = None
-        """When the present run of samples off the road began, confirmed or not."""
+        self._since_s: float | None = None  # when the run of samples off the road began, confirmed or not
 
     def update(self, tick: Tick, look: Look | None) -> None:
         """Take the present look, None if unknown."""
         if look is None or look is Look.ROAD:
-            self.since_s = None
+            self._since_s = None
             self.timer.update(tick, None if look is None else False)
             return
-        if self.since_s is None or not tick.joined:
-            self.since_s = tick.now_s
+        if self._since_s is None or not tick.joined:
+            self._since_s = tick.now_s
         if look is Look.AWAY:
-            self.timer.update(tick, True, since_s=self.since_s)
+            self.timer.update(tick, True, since_s=self._since_s)
         elif not tick.joined:
             self.timer.update(tick, None)
         # an undecided look waits: it is timed, from its beginning, once it is decided
@@ -154,11 +153,6 @@ class Glance:
         self._freed_s = 0.0  # of the present glance
         self._left_s = road.free_s
         self._on_road_s = 0.0
-
-    @property
-    def since_s(self) -> float | None:
-        """When the present run of samples off the road began."""
-        return self._look.since_s
 
     @property
     def ended_s(self) -> float | None:

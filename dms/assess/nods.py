@@ -42,10 +42,11 @@ class Nods:
     def update(self, tick: Tick, reading: Reading, openness: Openness | None) -> None:
         """Take one reading and the openness made of it."""
         self._window.expire(tick.now_s)
-        if reading.head is None or not self._baseline.head.usable or not tick.joined:
+        ahead = self._baseline.forward.head
+        if reading.head is None or not ahead.usable or not tick.joined:
             self._low_since_s = self._sinking_since_s = self._deep_s = None
             return
-        sunk_deg = self._baseline.head.pitch_deg - reading.head.pitch_deg
+        sunk_deg = ahead.pitch_deg - reading.head.pitch_deg
         if sunk_deg >= self._up_deg:
             self._sink(tick.now_s, sunk_deg)
         else:

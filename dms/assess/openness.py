@@ -47,11 +47,11 @@ def gaze_is_down(reading: Reading, openness: Openness, baseline: Baseline, confi
     Of pictures that a person had sorted, this spares 9 of the 29 looks down that both engines call closed,
     and mistakes 2 of 69 closed eyes for a look down. Of closed lids the gaze engine says nothing.
     """
-    gaze = reading.gaze
-    usable = baseline.gaze.usable and openness.value >= config.down_openness
+    gaze, ahead = reading.gaze, baseline.forward.gaze
+    usable = ahead.usable and openness.value >= config.down_openness
     if gaze is None or not usable:
         return False
-    return gaze.pitch_deg - baseline.gaze.pitch_deg < -config.down_deg
+    return gaze.pitch_deg - ahead.pitch_deg < -config.down_deg
 
 
 def _openness(eye: Eye | None, level: OpenLevel, closed_probability: float | None) -> Openness | None:

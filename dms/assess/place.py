@@ -26,10 +26,12 @@ class Place:
 
     def holds(self, tick: Tick, box: Box | None) -> bool:
         """Whether the face at `box` may be the driver's; so too where there is none."""
-        followed = tick.joined and _same(self._last, box)
-        if box is None or not (followed or self._wonted is None or _near(self._wonted, box)):
-            self._last = None
-            return box is None
+        last, self._last = self._last, None
+        if box is None:
+            return True
+        followed = tick.joined and last is not None and last.iou(box) >= _SAME_IOU
+        if not (followed or self._wonted is None or _near(self._wonted, box)):
+            return False
         self._last = box
         self._learn(tick.elapsed_s if tick.joined else 0.0, box)
         return True
@@ -44,16 +46,6 @@ class Place:
             wonted.x2 + rate * (box.x2 - wonted.x2),
             wonted.y2 + rate * (box.y2 - wonted.y2),
         )
-
-
-def _same(a: Box | None, b: Box | None) -> bool:
-    """Whether two boxes one after the other are one face: they share enough of what they cover."""
-    if a is None or b is None:
-        return False
-    width = min(a.x2, b.x2) - max(a.x1, b.x1)
-    height = min(a.y2, b.y2) - max(a.y1, b.y1)
-    shared = max(0.0, width) * max(0.0, height)
-    return shared >= _SAME_IOU * (a.width * a.height + b.width * b.height - shared)
 
 
 def _near(wonted: Box, box: Box) -> bool:

@@ -42,7 +42,6 @@ class Reading:
     squint: float | None = None
     eating: float | None = None
     smoking: float | None = None
-    hand_on_face: float | None = None
     glasses: float | None = None
     rival: float | None = None
     box: Box | None = None
@@ -124,7 +123,6 @@ def _sift(
         squint=_share(fatigue.squint) if fatigue else None,
         eating=_share(distraction.eating_drinking) if distraction else None,
         smoking=_share(distraction.smoking) if distraction else None,
-        hand_on_face=_share(distraction.hand_on_face) if distraction else None,
         glasses=_share(eyes.glasses) if eyes and eyes.glasses is not None else None,
         rival=face.rival,
         box=face.box,
@@ -166,12 +164,14 @@ def _eyes(
     if eyes is None:
         return None, None, None, None
     head = eyes.head if is_direction(eyes.head) else None
-    turned = _is_turned(head, config)
+    turned = _is_turned(head, config)  # by an unsure head too: its eyes may be seen from the side
     right = None if turned else _eye(eyes.right, config)
     left = None if turned else _eye(eyes.left, config)
     gaze = eyes.gaze if (right or left) and is_direction(eyes.gaze) else None
     if gaze is not None and gaze.sigma_deg > config.road.gaze_sigma_limit_deg:
         gaze = None
+    if head is not None and head.sigma_deg > config.road.head_sigma_limit_deg:
+        head = None
     return right, left, gaze, head
 
 

@@ -13,7 +13,7 @@ from dms.calibration.cabin import Sample
 from dms.config import Config
 from dms.config.cabin import ROAD, ZONES
 from dms.config.nearest import nearest
-from dms.config.yaml_text import read_yaml
+from dms.config.yaml_text import place_of, read_yaml
 from dms.errors import ConfigError, InputError, SourceEnded
 from dms.pipeline import Pipeline
 from dms.sinks.lines import read_lines
@@ -32,12 +32,16 @@ def read_times(path: Path) -> Times:
         InputError: the file cannot be read, is malformed, or names a zone there is none of.
     """
     try:
-        content, _ = read_yaml(path.read_bytes(), str(path))
-        times = TypeAdapter(Times).validate_python(content)
+        content, places = read_yaml(path.read_bytes(), str(path))
     except OSError as e:
         raise InputError(f"{path} cannot be read: {e.strerror}") from e
-    except (ConfigError, ValidationError) as e:
-        raise InputError(f"{path}: write one line a zone, as `driver_mirror: [4.0, 7.0]`; {e}") from e
+    except ConfigError as e:
+        raise InputError(str(e)) from e
+    try:
+        times = TypeAdapter(Times).validate_python(content)
+    except ValidationError as e:
+        where = place_of({(): str(path), **places}, e.errors()[0]["loc"])
+        raise InputError(f"{where}: write one line a zone, as `driver_mirror: [4.0, 7.0]`") from e
     for zone, (start_s, end_s) in times.items():
         if zone not in (ROAD, *ZONES):
             raise InputError(f"{path}: no zone is called {zone!r}; {nearest(zone, (ROAD, *ZONES))}")
@@ -75,10 +79,10 @@ def watched(source: FrameSource, pipeline: Pipeline, config: Config) -> Iterator
         yield frame.captured_s, (gaze.yaw_deg, gaze.pitch_deg) if gaze else None
 
 
-def recorded(path: Path, visible_above: float) -> Iterator[Timed]:
+def recorded(path: Path) -> Iterator[Timed]:
     """The gaze in a record of frames (JSON lines, as `dms run` and `dms analyze --out` write them).
 
-    It is taken where at least one eye was more visible than `visible_above`.
+    It is taken where the judgement then could read at least one eye, as `watched` takes it.
 
     Raises:
         InputError: the file cannot be read or holds no such lines.
@@ -87,20 +91,21 @@ def recorded(path: Path, visible_above: float) -> Iterator[Timed]:
     for where, row in read_lines(path):
         if row.get("schema") == "dms.frame/1":
             found = True
-            yield _timed(row, visible_above, where)
+            yield _timed(row, where)
     if not found:
         raise InputError(f"{path} holds no frames: give what `dms analyze --out FILE` wrote")
 
 
-def _timed(row: dict[str, Any], visible_above: float, where: str) -> Timed:
+def _timed(row: dict[str, Any], where: str) -> Timed:
     try:
-        return float(row["captured_s"]), _gaze(row, visible_above)
-    except (KeyError, TypeError, ValueError, IndexError) as e:
+        return float(row["captured_s"]), _gaze(row)
+    except (KeyError, TypeError, ValueError) as e:
         raise InputError(f"{where} is no whole dms.frame/1: {type(e).__name__}: {e}") from e
 
 
-def _gaze(row: dict[str, Any], visible_above: float) -> Sample | None:
-    gaze, visible = row.get("gaze"), row.get("visibility")
-    if not gaze or not visible or None in gaze or max(value or 0.0 for value in visible) < visible_above:
+def _gaze(row: dict[str, Any]) -> Sample | None:
+    # Eyes that could be read have an error; that of the gaze waits until the road's direction is learned.
+    yaw_deg, pitch_deg = row["gaze"] or (None, None)
+    if row["uncertainty"]["openness"] is None or yaw_deg is None or pitch_deg is None:
         return None
-    return float(gaze[0]), float(gaze[1])
+    return float(yaw_deg), float(pitch_deg)

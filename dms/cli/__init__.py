@@ -258,14 +258,17 @@ def check(configs: Sequence[str], overrides: Sequence[str]) -> None:
 
     The profiles and the cabin that it names are read, too. What a machine must have is for `dms doctor`.
     """
+    from dms.alerts.coverage import gaps, unacknowledgeable
     from dms.alerts.profiles import load_profiles
     from dms.config.cabin_file import read_cabin
     from dms.resources import configs_folder
 
     loaded = load(configs, overrides)
-    load_profiles(loaded.alerts)
+    rules = load_profiles(loaded.alerts)
     read_cabin(loaded.cabin.geometry, configs_folder() / "cabins")
     click.echo("valid")
+    for note in (*gaps(rules), *unacknowledgeable(rules, loaded.inputs, terminal=False)):
+        click.echo(f"note: {note}")
 
 
 @config.command()

@@ -77,7 +77,7 @@ def cabin(
     start_logging(config)
     require_folder(out)
     if record is not None and times is not None:
-        found = by_zone(recorded(record, config.assess.eyes.visible_above), read_times(times))
+        found = by_zone(recorded(record), read_times(times))
     elif times is not None:
         spans = read_times(times)
         with _watched(config) as samples:

@@ -162,7 +162,7 @@ def _table(found: Sequence[Listed], where: Path) -> str:
         return f"no alerts in {where}"
     return "\n".join(
         f"{item.id:<14} {item.onset_s:10.1f} s  {_length(item):>9}  "
-        f"{item.severity:<9} {item.type:<24} {item.cause}"
+        f"{item.severity:<9} {item.type:<24} {item.cause or '(beginning not recorded)'}"
         for item in found
     )
 

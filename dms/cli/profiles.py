@@ -22,6 +22,7 @@ Examples:
   dms profiles show euroncap_2026        every rule, with its source and where it stands
   dms profiles show euroncap_2026 --set alerts.sensitivity.distraction=1.3    as sharp as that makes it
   dms profiles check my_fleet.yaml       exit code 2 if a rule is wrong, 3 if it cannot be read
+  dms profiles signals                   what rules can be written over
 
 \b
 How to write one: docs/profiles.md
@@ -38,6 +39,7 @@ def profiles() -> None:
 @json_option
 def list_profiles(as_json: bool) -> None:
     """All shipped profiles, a line each."""
+    from dms.alerts.coverage import watches_sleep
     from dms.alerts.profiles import load_placed, shipped_profiles
 
     tell = teller(sys.stdout)
@@ -48,7 +50,7 @@ def list_profiles(as_json: bool) -> None:
     for one in placed:
         profile = one.profile
         rules = f"{len(one.rules)} rules"
-        alone = "" if profile.watches_sleep else "; alone does not watch sleep"
+        alone = "" if watches_sleep(profile) else "; alone does not watch sleep"
         about = f"{profile.description}{alone}"
         tell(f"{profile.name:15} {profile.version:3}  {profile.hash}  {rules:>9}  {about}")
 
@@ -70,7 +72,10 @@ def show(name: str, as_json: bool, configs: Sequence[str], overrides: Sequence[s
     tell(f"{profile.name}, version {profile.version}, hash {profile.hash}: {profile.description}")
     if profile.lockout:
         lockout = profile.lockout
-        tell(f"locked out after {lockout.emergencies} emergencies or {lockout.emergency_s:g} s of them")
+        tell(
+            f"locked out after {lockout.emergencies} emergencies or {lockout.emergency_s:g} s of them, "
+            "counted only while the speed is known: no source of it, no lockout"
+        )
         tell(f"  source: {lockout.source}")
     for one in placed.rules:
         _tell_rule(tell, one.rule, one.place)
@@ -84,20 +89,58 @@ def check(file: str, as_json: bool) -> None:
 
     Some show only when others are mended: check again.
     """
-    from dms.alerts.profiles import load_placed, shipped_profiles, unwatched
-    from dms.errors import InputError
+    from dms.alerts.coverage import gaps
+    from dms.alerts.profiles import load_placed, shipped_profiles
 
-    if file not in shipped_profiles() and not Path(file).is_file():
-        raise InputError(f"cannot read {file}: there is no such file")
+    if file not in shipped_profiles():
+        _require_text(file)
     placed = load_placed(file)
     told = f"{file} is in order: {placed.profile.name}, {len(placed.rules)} rules, hash {placed.profile.hash}"
     tell = teller(sys.stdout)
-    tell(to_json(_head(placed)) if as_json else told)
-    if not as_json and (note := unwatched([placed.profile])) is not None:
-        tell(f"note: alone, {note}")
+    notes = gaps([placed.profile])
+    if as_json:
+        tell(to_json({**_head(placed), "notes": notes}))
+        return
+    for line in (told, *(f"note: alone, {note}" for note in notes)):
+        tell(line)
+
+
+@profiles.command()
+@json_option
+def signals(as_json: bool) -> None:
+    """The signals that rules can be written over: name, range, meaning with its unit."""
+    from dms.assess.signals import SIGNALS
+
+    tell = teller(sys.stdout)
+    if as_json:
+        rows = ({"name": name, "range": m.range, "meaning": m.text} for name, m in SIGNALS.items())
+        tell(to_json(list(rows)))
+        return
+    for name, meaning in SIGNALS.items():
+        tell(f"{name:16}  {meaning.range:10}  {meaning.text}")
+
+
+def _require_text(file: str) -> None:
+    """Refuse, as no file of ours, what cannot be read as text.
+
+    Raises:
+        InputError: it is not there, a folder, or not in UTF-8.
+    """
+    from dms.errors import InputError
+
+    try:
+        Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"cannot read {file}: {error.strerror}; give the path of a profile's file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"cannot read {file}: it is no text in UTF-8 ({error.reason})") from error
 
 
 def _head(placed: PlacedProfile) -> dict[str, Any]:
+    from dms.alerts.coverage import watches_sleep
+
     profile = placed.profile
     lockout = profile.lockout.model_dump(mode="json") if profile.lockout else None
     return {
@@ -107,7 +150,7 @@ def _head(placed: PlacedProfile) -> dict[str, Any]:
         "description": profile.description,
         "file": placed.place,
         "rule_count": len(placed.rules),
-        "watches_sleep": profile.watches_sleep,
+        "watches_sleep": watches_sleep(profile),
         "lockout": lockout,
     }
 
@@ -127,13 +170,18 @@ def _tell_rule(tell: Callable[[str], None], rule: Rule, place: str) -> None:
 
 
 def _limit(name: str, limit: Limit) -> str:
+    """When a limit is reached, to where it then keeps the alert up, and how far it may be moved."""
     if limit.at_most is not None:
-        return f"{name} <= {limit.at_most:g}"
-    if limit.unheeded_s is not None:
-        return f"{name} grown by {limit.unheeded_s:g} s since the alert"
-    by_head = "" if limit.by_head is None else f" ({limit.by_head:g} by the head)"
-    clamp = "" if limit.clamp is None else f" (may be {limit.clamp[0]:g} to {limit.clamp[1]:g})"
-    return f"{name} >= {limit.at_least:g}{by_head}{clamp}"
+        reached = f"{name} <= {limit.at_most:g}"
+    elif limit.unheeded_s is not None:
+        reached = f"{name} grown by {limit.unheeded_s:g} s since the alert"
+    else:
+        reached = f"{name} >= {limit.at_least:g}"
+    words = {"by the head": limit.by_head, "held above": limit.hold_above, "held below": limit.hold_below}
+    more = [f"{word} {value:g}" for word, value in words.items() if value is not None]
+    if limit.clamp is not None:
+        more.append(f"may be {limit.clamp[0]:g} to {limit.clamp[1]:g}")
+    return f"{reached} ({', '.join(more)})" if more else reached
 
 
 def _conditions(rule: Rule) -> list[str]:

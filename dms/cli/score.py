@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dms.cli.options import FiniteRange, to_json
+
+if TYPE_CHECKING:
+    from dms.tools.score.figures import Run
 
 PATH = click.Path(path_type=Path, dir_okay=False)
 EPILOG = """\b
@@ -23,7 +27,13 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("files", nargs=-1, required=True, type=PATH, metavar="TIMELINE ALERTS [TIMELINE ALERTS]…")
-@click.option("--profile", default="euroncap_2026", show_default=True, help="Whose rules say what is due.")
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME",
+    help="Whose rules say what is due; by default those that ALERTS names. May be repeated.",
+)
 @click.option(
     "--start",
     "start_s",
@@ -33,29 +43,45 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--plot", type=PATH, help="Draw recall and delays as PNG.")
 def score(
-    files: tuple[Path, ...], profile: str, start_s: float | None, as_json: bool, plot: Path | None
+    files: tuple[Path, ...],
+    profiles: tuple[str, ...],
+    start_s: float | None,
+    as_json: bool,
+    plot: Path | None,
 ) -> None:
     """Score alerts against the truth.
 
     Tells recall, precision, delays, false alerts an hour and availability, by class, with 95 % intervals. An
     event is due when it lasts longer than the profile's rule asks; an alert is right when it begins while its
-    event lasts. Few events give wide intervals: read those first.
+    event lasts. What only one of the two files covers is left out, and told. Few events give wide intervals:
+    read those first.
     """
     if len(files) % 2:
         raise click.UsageError("give pairs of files: TIMELINE ALERTS, for every recording")
-    from dms.alerts import load_profile
-    from dms.tools.event_truth import joined, read_timeline
-    from dms.tools.events import compare
     from dms.tools.score import report
-    from dms.tools.score.figures import Run, figures
-    from dms.tools.score.record import read_told
+    from dms.tools.score.figures import figures
 
-    rules, runs = load_profile(profile), []
-    for timeline, alerts in zip(files[::2], files[1::2], strict=True):
-        told = read_told(alerts, start_s)
-        events = joined(read_timeline(timeline))
-        runs.append(Run(compare(alerts.name, events, told.alerts, told.seconds, rules), told.judged_s))
-    found = figures(runs, rules)
+    runs = [_scored(*pair, start_s, profiles) for pair in zip(files[::2], files[1::2], strict=True)]
+    found = figures(runs)
     if plot is not None:
         report.plot(runs, found, plot)
     click.echo(to_json(found.to_dict()) if as_json else report.text(found))
+
+
+def _scored(timeline: Path, record: Path, start_s: float | None, named: tuple[str, ...]) -> Run:
+    """One recording scored; what to warn of goes to stderr."""
+    from dms.tools.event_truth import joined, read_timeline
+    from dms.tools.events import compare
+    from dms.tools.score.coverage import covered
+    from dms.tools.score.figures import Run
+    from dms.tools.score.profiles import profiles_for
+    from dms.tools.score.record import read_told
+
+    truth = read_timeline(timeline)
+    told = read_told(record, start_s, truth.ends_s)
+    profiles, warnings = profiles_for(told, record, named)
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+    events, alerts, coverage = covered(joined(truth.events), truth.ends_s, told)
+    score = compare(record.name, events, alerts, told.seconds, *profiles)
+    return Run(score, told.judged_s, profiles, coverage)

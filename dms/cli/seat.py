@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from dms.cli.options import configured, load
+from dms.errors import InputError
 
 EPILOG = """\b
 Examples:
@@ -34,9 +36,11 @@ def show(configs: Sequence[str], overrides: Sequence[str]) -> None:
     from dms.seat import Seat
 
     loaded = load(configs, overrides)
-    path = Seat(loaded.seat).path
+    kept = Seat(loaded.seat)
+    path, fault = kept.path, None
     if path.is_file():
-        click.echo(f"{path}\n{path.read_text(encoding='utf-8')}")
+        fault = kept.fault()
+        click.echo(f"{path}\n{_text(path)}")
     else:
         click.echo(
             f"{path}: nothing is kept; a drive is once its eyes are fully learned, "
@@ -44,6 +48,8 @@ def show(configs: Sequence[str], overrides: Sequence[str]) -> None:
         )
     if not loaded.seat.consent:
         click.echo("seat.consent is off: nothing is read and nothing will be written")
+    if fault:
+        raise InputError(f"{path}: {fault}; `dms seat forget` deletes it")
 
 
 @seat.command()
@@ -54,3 +60,10 @@ def forget(configs: Sequence[str], overrides: Sequence[str]) -> None:
 
     kept = Seat(load(configs, overrides).seat)
     click.echo(f"{kept.path}: {'deleted' if kept.forget() else 'nothing was kept'}")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as e:
+        raise InputError(f"{path} cannot be read: {e.strerror}") from e

@@ -152,42 +152,44 @@ class RoadConfig(Section):
 
 
 class AvailabilityConfig(Section):
-    """When the driver cannot be judged."""
+    """When the driver cannot be judged. Whatever is set here, it is told within 10 s (Euro NCAP v10.4)."""
 
-    stale_after_s: PositiveSeconds = 0.5
+    stale_after_s: float = Field(0.5, gt=0, le=2)
     """A result older than this is unknown."""
-    no_face_after_s: Seconds = 0.3
+    no_face_after_s: float = Field(0.3, ge=0, le=2)
     """A face missing for this long is `no_face`. Any signal not measured for this long becomes unknown;
     over shorter gaps it is held."""
     forget_after_s: PositiveSeconds = 3.0
     """Unknown time freezes a running timer; more than this in one stretch empties it."""
-    eyes_hidden_after_s: PositiveSeconds = 1.0
+    eyes_hidden_after_s: float = Field(1.0, gt=0, le=10)
     """Both eyes hidden for this long is `eyes_hidden`."""
-    blocked_after_s: PositiveSeconds = 2.0
-    """A picture that shows nothing for this long is `blocked`, `dark` or `glare`."""
+    blocked_after_s: float = Field(2.0, gt=0, le=5)
+    """A picture that shows nothing for this long is `blocked`, `dark` or `glare`; failing light is found
+    up to 5 s later."""
     blocked_contrast: float = Field(6.0, ge=0, le=128)
     """A picture whose luma deviation is below this shows nothing."""
     dark_brightness: float = Field(16.0, ge=0, le=255)
     """A picture whose mean luma is below this is dark, if the driver is not well seen in it."""
     glare_saturated: float = Field(0.4, gt=0, le=1)
     """A picture with this share of its pixels saturated is glare, if the driver is not well seen in it."""
-    frozen_after_s: PositiveSeconds = 1.0
+    frozen_after_s: float = Field(1.0, gt=0, le=10)
     """The same picture for this long is `frozen`; after 0.1 s already nothing is judged from it."""
     defocused_sharpness: float = Field(2.2, ge=0, le=100)
     """A picture with less fine detail than this is out of focus (per cent, see `docs/availability.md`)."""
-    defocused_after_s: PositiveSeconds = 5.0
+    defocused_after_s: float = Field(5.0, gt=0, le=10)
     """A picture out of focus for this long is `defocused`: shorter is the blur of motion."""
     moved_view: float = Field(0.6, ge=-1, le=1)
     """With the still parts of the picture less alike than this to those learned, the camera has moved."""
-    moved_after_s: PositiveSeconds = 4.0
-    """Another view for this long is `camera_moved`: shorter is a hand before the lens."""
+    moved_after_s: float = Field(4.0, gt=0, le=7)
+    """Another view for this long is `camera_moved`: shorter is a hand before the lens. A slight turn is
+    found up to 3 s later."""
     rival_share: float = Field(0.6, gt=0, le=1)
     """Another face near the driver's of this share of its area may be the driver's as well."""
-    two_drivers_after_s: PositiveSeconds = 2.0
+    two_drivers_after_s: float = Field(2.0, gt=0, le=10)
     """Two such faces for this long are `two_drivers`: longer than a passenger leans over."""
-    overload_after_s: PositiveSeconds = 3.0
+    overload_after_s: float = Field(3.0, gt=0, le=10)
     """Fewer than 5 judgements a second for this long are `overload`."""
-    fault_after_s: PositiveSeconds = 2.0
+    fault_after_s: float = Field(2.0, gt=0, le=10)
     """No picture for this long is `camera_lost`, an engine that fails for this long `engine_failed`."""
     new_drive_after_s: PositiveSeconds = 600.0
     """A driver not seen for this long, whatever the cause, is learned anew: it may be another drive."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from dms.config.assess import RoadConfig
 from dms.config.nearest import nearest
 from dms.config.section import Section
 
@@ -27,6 +29,12 @@ ZONES = (
     "passenger_footwell",
 )
 """The zones a cabin may have; `driver_` is the side of the wheel. Names as in Euro NCAP's gaze targets."""
+BELOW = GAUGES | {"lap"}
+"""Zones straight below the road: pitch below 0."""
+GAUGE_YAW_DEG = 25.0
+"""Gauges lie within this to each side: the free second on them must not excuse a look aside [E]."""
+ROAD_DEG = (RoadConfig().gaze_yaw_deg, RoadConfig().gaze_pitch_deg)
+"""Half width and height of the road's ellipse for the gaze, as shipped (`assess.road`)."""
 
 
 class CabinConfig(Section):
@@ -56,8 +64,12 @@ class Zone(Section):
                     f"{name} {list(span)} must be [from, to], rising, "
                     f"from {-limit_deg:g} to {limit_deg:g} at most"
                 )
-        if self.holds(0.0, 0.0):
-            raise ValueError("it lies over the road: straight ahead, yaw 0 and pitch 0, is no other zone")
+        if meets_road(self.yaw_deg, self.pitch_deg):
+            yaw_deg, pitch_deg = ROAD_DEG
+            raise ValueError(
+                f"it lies over the road, an ellipse of {yaw_deg:g} degrees to each side and {pitch_deg:g} up "
+                "and down of straight ahead: keep the box out of it"
+            )
         return self
 
     def holds(self, yaw_deg: float, pitch_deg: float) -> bool:
@@ -98,6 +110,19 @@ class Cabin(Section):
         return zones
 
     @model_validator(mode="after")
+    def _what_lies_below_lies_there(self) -> Cabin:
+        for name in sorted(BELOW & self.zones.keys()):
+            if self.zones[name].pitch_deg[1] >= 0:
+                raise ValueError(f"zone {name} must lie below the road: pitch_deg below 0 at both ends")
+        for name in sorted(GAUGES & self.zones.keys()):
+            if max(map(abs, self.zones[name].yaw_deg)) > GAUGE_YAW_DEG:
+                raise ValueError(
+                    f"zone {name} must lie within {GAUGE_YAW_DEG:g} degrees to each side: the first second "
+                    "on it is free, which is for the gauges behind the wheel alone"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _zones_are_apart(self) -> Cabin:
         for (name, zone), (other_name, other) in combinations(self.zones.items(), 2):
             if zone.overlaps(other):
@@ -118,6 +143,14 @@ class Cabin(Section):
 def boxes_overlap(one: Sequence[Sequence[float]], other: Sequence[Sequence[float]]) -> bool:
     """Whether two boxes, each a span [from, to] of yaw and one of pitch, share more than an edge."""
     return all(mine[0] < theirs[1] and theirs[0] < mine[1] for mine, theirs in zip(one, other, strict=True))
+
+
+def meets_road(yaw_deg: Sequence[float], pitch_deg: Sequence[float]) -> bool:
+    """Whether a box, spans [from, to] of yaw and pitch, reaches into the road's ellipse."""
+    yaw, pitch = (
+        min(max(0.0, low), high) for low, high in (yaw_deg, pitch_deg)
+    )  # of the box, nearest to ahead
+    return math.hypot(yaw / ROAD_DEG[0], pitch / ROAD_DEG[1]) < 1.0
 
 
 def _nearest(name: str) -> str:

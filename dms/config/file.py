@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from dms.config import Config
 from dms.config.nearest import closest
-from dms.config.text import KeyPath, allowed, leaf_paths, section_at
+from dms.config.text import KeyPath, allowed, leaf_paths, names_at, section_at
 from dms.config.yaml_text import Places, dotted, place_of, read_yaml, shown
 from dms.errors import ConfigError
 
@@ -91,7 +91,7 @@ def _explain(error: ErrorDetails, places: Places) -> str:
         return ": ".join(filter(None, (place, dotted(path), str(error["ctx"]["error"]))))
     value = error["input"]
     if path[-1] == "[key]":
-        return f"{place}: {dotted(path[:-1])}: a name is of letters, digits, - and _, at most 32"
+        return f"{place}: {dotted(path[:-1])}: {_wrong_name(path[:-1])}"
     quote = "; put the value in quotes" if error["type"] in _WANTS_TEXT and _is_scalar(value) else ""
     must = f"must be {allowed(path)}" if allowed(path) else error["msg"]
     if len(path) == 2 and path[0] == "cameras":
@@ -104,6 +104,16 @@ _WANTS_TEXT = {"string_type", "literal_error"}
 
 def _is_scalar(value: object) -> bool:
     return isinstance(value, bool | int | float)
+
+
+def _wrong_name(path: KeyPath) -> str:
+    """Why a name that is a key cannot be one: not among those there are, or badly written."""
+    names = names_at(path[:-1])
+    if not names:
+        return "a name is of letters, digits, - and _, at most 32"
+    close = closest(path[-1], names)
+    meant = f"; did you mean {close}?" if close else "."
+    return f"no {path[-2].removesuffix('s')} is called {path[-1]!r}{meant} There are {', '.join(names)}"
 
 
 def _suggestion(path: KeyPath) -> str:

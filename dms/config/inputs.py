@@ -47,7 +47,7 @@ class CanSignalConfig(Section):
     """See `scale`."""
     invalid_from: int | None = None
     """Raw values from here on say that there is no value, such as 255 of 8 bits; null = none do."""
-    yes: int | None = None
+    on_value: int | None = None
     """Raw value that means yes, for signals that are yes or no; null = anything but 0."""
 
     @model_validator(mode="after")
@@ -125,6 +125,17 @@ class InputsConfig(Section):
         """The sources of vehicle signals that are set up."""
         wanted = {"can": self.can.enabled, "mqtt": self.mqtt.signals, "gnss": self.gnss.enabled}
         return [name for name, on in wanted.items() if on]
+
+    def acknowledged_by(self, *, terminal: bool) -> list[str]:
+        """The ways in which the driver can acknowledge; `terminal`: whether dms has one, for Enter."""
+        here = self.acknowledge
+        ways = {
+            "mqtt": self.mqtt.acknowledge,
+            "gpio": here.gpio.line is not None,
+            "key": here.key.device is not None,
+            "terminal": here.key.terminal and terminal,
+        }
+        return [name for name, on in ways.items() if on]
 
     @property
     def tell_speed(self) -> list[str]:

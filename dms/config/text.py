@@ -92,6 +92,15 @@ def section_at(path: KeyPath) -> type[Section] | None:
     return model
 
 
+def names_at(path: KeyPath) -> tuple[str, ...]:
+    """The names that sections below `path` can have; empty where the user gives names of his own."""
+    model = section_at(path[:-1])
+    if model is None or not _named_section_of(model.model_fields[path[-1]]):
+        return ()
+    kind = get_args(model.model_fields[path[-1]].annotation)[0]
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
 def leaf_paths() -> Iterator[KeyPath]:
     """The path of every key that holds a value."""
     yield from _leaves(Config, ())

@@ -15,6 +15,9 @@ from dms.config.inputs import CanInputConfig, GnssInputConfig
 from dms.doctor.check import Check, fail, ok, warn
 
 TIMEOUT_S = 3.0
+NO_SPEED = (
+    "no source is set up (inputs): the vehicle counts as fast, also when it stands; no lockout, no standstill"
+)
 
 
 def checks(config: Config) -> Iterator[Check]:
@@ -29,7 +32,7 @@ def speed(config: Config) -> Check:
     """Is any source of the vehicle's speed set up."""
     if sources := config.inputs.tell_speed:
         return ok("speed", f"from {', '.join(sources)}, the first that is fresh")
-    return ok("speed", "no source is set up (inputs): the vehicle counts as fast, also when it stands")
+    return ok("speed", NO_SPEED)
 
 
 def mqtt(config: Config) -> Check:

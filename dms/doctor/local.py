@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from dms.config import Config
 from dms.config.local import HookConfig, SoundConfig
 from dms.doctor.check import Check, fail, ok
 from dms.errors import ConfigError
+from dms.sinks.hook import unfit
 
 
 def checks(config: Config, running: bool) -> Iterator[Check]:
@@ -26,11 +26,9 @@ def hook(config: HookConfig) -> Check:
     """Is the command there; it is not run."""
     if not config.command:
         return ok("hook", "off (sinks.hook.command)")
-    program = config.command[0]
-    if (found := shutil.which(program)) is None:
-        cure = "correct sinks.hook.command; a script wants chmod +x; then `dms alerts test`"
-        return fail("hook", f"{program} is not there, or this user may not run it", cure)
-    return ok("hook", f"{found} is there; `dms alerts test` runs it")
+    if (fault := unfit(config)) is not None:
+        return fail("hook", fault, "correct it; a script wants chmod +x; then `dms alerts test`")
+    return ok("hook", f"{config.command[0]} is there; `dms alerts test` runs it")
 
 
 def sound(config: SoundConfig, running: bool) -> Check:

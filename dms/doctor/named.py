@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dms.alerts.coverage import gaps, unacknowledgeable
 from dms.alerts.profiles import load_profiles
 from dms.config import Config
 from dms.config.cabin_file import read_cabin
-from dms.doctor.check import Check, fail, ok
+from dms.doctor.check import Check, fail, ok, warn
 from dms.errors import ConfigError
 from dms.resources import configs_folder
 
@@ -19,13 +20,18 @@ def checks(config: Config) -> Iterator[Check]:
 
 
 def profiles(config: Config) -> Check:
-    """Can the rules be read, and moved as `alerts.sensitivity` says."""
+    """Can the rules be read, and moved as `alerts.sensitivity` says; do they leave something untold."""
     try:
         loaded = load_profiles(config.alerts)
     except ConfigError as e:
         cure = "correct it, then `dms profiles check FILE`; how to write one: docs/profiles.md"
         return fail("profiles", "; ".join(str(e).splitlines()), cure)
-    return ok("profiles", ", ".join(f"{each.name} {each.version} ({each.hash})" for each in loaded))
+    names = ", ".join(f"{each.name} {each.version} ({each.hash})" for each in loaded)
+    # a service has no terminal, whoever asks the doctor
+    notes = [*gaps(loaded), *unacknowledgeable(loaded, config.inputs, terminal=False)]
+    if notes:
+        return warn("profiles", "; ".join([names, *notes]), "docs/profiles.md tells what each rule is for")
+    return ok("profiles", names)
 
 
 def cabin(config: Config) -> Check:

@@ -131,7 +131,7 @@ def hits(found: Found, truth: Array, use: Array) -> Array:
     """1 for each trusted face (n, 6) that a detection overlaps by half or more, 0 if missed, else NaN."""
     out = np.full(use.shape, np.nan)
     for i, k in zip(*np.nonzero(use == 1), strict=True):
-        out[i, k] = any(stage.iou(Box(*map(float, truth[i, k])), box) >= 0.5 for box, _ in found[i])
+        out[i, k] = any(Box(*map(float, truth[i, k])).iou(box) >= 0.5 for box, _ in found[i])
     return out
 
 

@@ -75,6 +75,7 @@ class Shared:
                 uuid.uuid4().hex[:8],
                 cheapest=self._cheapest if paced else {},
                 interval_s=interval_s,
+                checkpoint=app.box_checkpoints(config),
             )
         )
         if self._reader is None or not paced:

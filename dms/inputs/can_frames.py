@@ -97,7 +97,7 @@ def _configured(quantity: Quantity, signal: CanSignalConfig, data: bytes) -> Ite
     if raw is None or (signal.invalid_from is not None and raw >= signal.invalid_from):
         return
     if quantity in _YES_NO:
-        yield quantity, float(raw != 0 if signal.yes is None else raw == signal.yes)
+        yield quantity, float(raw != 0 if signal.on_value is None else raw == signal.on_value)
     else:
         value = raw * signal.scale + signal.offset
         yield quantity, float(round(value)) if quantity is Quantity.GEAR else value

@@ -108,7 +108,7 @@ def speed_of(report: dict[str, Any], error_limit_kmh: float) -> float | None:
     error_mps = _number(report.get("eps", 0.0))
     if mode is None or speed_mps is None or error_mps is None:
         return None
-    if mode < MODE_2D or KMH_PER_MPS * error_mps > error_limit_kmh:
+    if mode < MODE_2D or not 0 <= KMH_PER_MPS * error_mps <= error_limit_kmh:
         return None
     return KMH_PER_MPS * speed_mps
 

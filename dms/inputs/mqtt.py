@@ -78,12 +78,17 @@ class MqttInput:
     def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
         now_s, epoch_s = time.monotonic(), time.time()
         try:
-            path = self._path_of(message.topic)
+            topic = message.topic
+        except UnicodeDecodeError as e:  # not every broker refuses such a topic
+            self._tell(Refusal(self.name, "unknown", f"a topic that is no UTF-8: {shown(e.object)}", now_s))
+            return
+        try:
+            path = self._path_of(topic)
             value, at_s = self._gates[path].admit(bytes(message.payload), message.retain, now_s, epoch_s)
             self._tell(_acknowledgement(value) if path == self._acknowledge else _reading(path, value, at_s))
         except Refused as e:
-            topic = shown(message.topic.rpartition(self._signals)[2])
-            self._tell(Refusal(self.name, e.reason, f"{topic}: {e.detail}", now_s))
+            where = shown(topic.rpartition(self._signals)[2])
+            self._tell(Refusal(self.name, e.reason, f"{where}: {e.detail}", now_s))
 
     def _path_of(self, topic: str) -> str:
         """The VSS path of a topic, which may be written with slashes or with dots."""
@@ -118,7 +123,7 @@ class MqttInput:
         reasons: list[ReasonCode],
         properties: Properties | None,
     ) -> None:
-        for topic, reason in zip(self._topics, reasons, strict=True):
+        for topic, reason in zip(self._topics, reasons, strict=False):  # a broker's mistake ends no thread
             if reason.is_failure:
                 self._set_fault(f"refuses a subscription to {topic}: allow it in the broker's access list")
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from dms.config.inputs import InputsConfig
 from dms.inputs.reading import Quantity, Reading, Refusal
-from dms.records import Turn, Vehicle
+from dms.records import NOTHING_KNOWN, Turn, Vehicle
 
 KMH_PER_MPS = 3.6
 SPEED_STEP_KMH = 2.0
@@ -75,6 +75,8 @@ class Believed:
 
     def vehicle(self, now_s: float, faults: Mapping[str, str]) -> Vehicle:
         """What is believed at this moment; `faults` are those the sources tell of themselves."""
+        if not (self._heard_s or self._last_refusal or faults):  # most installations: nobody tells anything
+            return NOTHING_KNOWN.vehicle
         told = self._faults(now_s, faults)
         speeds = self._speeds(now_s)
         self._compare(speeds, now_s)

@@ -7,10 +7,13 @@ line by line with pauses, so that the frames of the meantime do not wait for it.
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +21,10 @@ from typing import Any
 from dms.config.blackbox import BlackboxConfig
 from dms.errors import InputError, SinkError
 from dms.files import make_folder
-from dms.recording.bundle import Moment, Told, save, to_line
+from dms.recording.bundle import Moment, Told, content_of, save, to_line
 from dms.recording.redaction import Redactor
-from dms.recording.shelf import path_of, tidy, unix_now_s
-from dms.records import Alert, Control, Health, Judgement, Message, Phase
-from dms.sinks import system_payload
+from dms.recording.shelf import path_of, tidy
+from dms.records import Alert, Judgement, Message, Phase
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ MOST_MOMENTS = 30_000
 BEHIND_S = 300.0
 """A disk this far behind, by the clock of the source, gets no more bundles: what waits fills memory."""
 CLOSE_WITHIN_S = 10.0
+THREAD_ENDED = "its thread has ended by an error in dms, told in the log; nothing but a restart mends it"
 
 
 @dataclass(slots=True)
@@ -110,15 +113,16 @@ class BlackBox:
         """Take a judgement, or what is told between two."""
         if self._closing.is_set():
             return
-        if isinstance(message, Judgement):
-            self._take(message)
-        elif isinstance(message, Health) and self._segments:  # comes from another thread, perhaps
-            self._segments[-1].moments.append(system_payload.health(message, None))
-        elif isinstance(message, Control) and self._segments:
-            self._segments[-1].moments.append(system_payload.control(message, None))
+        content = content_of(message, self._last)
+        if isinstance(message, Judgement) and content is not None:
+            self._take(message, content)
+        elif content is not None:
+            self._keep(content)
 
     def fault(self) -> str | None:
         """Why bundles are lost; None when all is well."""
+        if not (self._closing.is_set() or self._thread.is_alive()):
+            return THREAD_ENDED
         return self._fault
 
     def figures(self) -> Mapping[str, float]:
@@ -127,7 +131,7 @@ class BlackBox:
         return {"bundles_written": self.written, "bundles_lost": self.lost, "moments_held": held}
 
     def close(self) -> None:
-        """Write all that is open, without pauses; what takes longer than `CLOSE_WITHIN_S` is told as lost."""
+        """Write all that is open, without pauses; what is not within `CLOSE_WITHIN_S` is told as lost."""
         if self._closing.is_set():
             return
         self._closing.set()
@@ -135,34 +139,34 @@ class BlackBox:
             self._hand_over(entry)
         self._jobs.put(None)
         self._thread.join(CLOSE_WITHIN_S)
-        if self._thread.is_alive():
-            self.lost += (lost := len(self._waiting_s))
-            log.error(
-                "black box: %s took longer than %g s at the end; %d bundles are lost",
-                self._folder, CLOSE_WITHIN_S, lost,
-            )  # fmt: skip
+        if lost := len(self._waiting_s):
+            self.lost += lost
+            slow = f"{self._folder} took longer than {CLOSE_WITHIN_S:g} s at the end"
+            why = slow if self._thread.is_alive() else THREAD_ENDED
+            log.error("black box: %s; %d bundles are lost", why, lost)
 
-    def _take(self, judgement: Judgement) -> None:
-        if judgement.stand_in:
-            return  # nobody judged it: judged again, it would differ
-        now_s = self._now_s = judgement.observation.captured_s
+    def _take(self, judgement: Judgement, content: Moment | Told) -> None:
+        self._last = judgement
+        if math.isfinite(captured_s := judgement.observation.captured_s):
+            self._now_s = captured_s
+        now_s = self._now_s
         if judgement.checkpoint is not None:
             self._begin(Segment(now_s, judgement.checkpoint), now_s)
-        if not self._segments:
-            return
-        # The end of a run repeats the last judgement: it is no further moment.
-        ended = self._last is not None and judgement.assessment is self._last.assessment
-        verdict = None if ended else judgement.assessment
-        self._last = judgement
-        segment = self._segments[-1]
-        segment.moments.append(Moment(judgement.observation, verdict, judgement.alerts))
+        self._keep(content)
         for alert in judgement.alerts:
             self._follow(alert, now_s)
         for entry in tuple(self._open.values()):
             if not entry.segments[0].begun_s <= now_s < entry.until_s:
                 self._hand_over(entry)
-        if len(segment.moments) >= MOST_MOMENTS:
+        if self._segments and len(self._segments[-1].moments) >= MOST_MOMENTS:
+            for entry in tuple(self._open.values()):  # what comes after the gap is none of theirs
+                self._hand_over(entry)
             self._segments.clear()
+
+    def _keep(self, content: Moment | Told) -> None:
+        # What is told of health comes from another thread, perhaps: the segments may go meanwhile.
+        with suppress(IndexError):
+            self._segments[-1].moments.append(content)
 
     def _begin(self, segment: Segment, now_s: float) -> None:
         """Start a segment, and forget those that no alert from now on can need."""
@@ -176,7 +180,9 @@ class BlackBox:
             self._segments.popleft()
 
     def _follow(self, alert: Alert, now_s: float) -> None:
-        if alert.phase is Phase.START:
+        if alert.phase is Phase.START and not self._segments:
+            self._lose("there is no checkpoint to judge an alert again from")
+        elif alert.phase is Phase.START:
             until_s = now_s + self._config.longest_s
             self._open[alert.id] = _Open(alert, list(self._segments), until_s)
         elif (entry := self._open.get(alert.id)) is not None:
@@ -186,13 +192,18 @@ class BlackBox:
 
     def _hand_over(self, entry: _Open) -> None:
         del self._open[entry.alert.id]
-        oldest_s = next(iter(self._waiting_s), self._now_s)
-        if self._now_s - oldest_s > BEHIND_S:
+        if self._behind_s() > BEHIND_S:
             self._lose(f"alerts come faster than {self._folder} takes bundles")
             return
         parts = tuple((segment, len(segment.moments)) for segment in entry.segments)
         self._waiting_s.append(self._now_s)
         self._jobs.put(_Cut(entry.alert, entry.segments[0].checkpoint, parts))
+
+    def _behind_s(self) -> float:
+        try:
+            return self._now_s - self._waiting_s[0]
+        except IndexError:  # not by its length: the other thread takes from it at any moment
+            return 0.0
 
     def _work(self) -> None:
         self._tidy()
@@ -225,7 +236,7 @@ class BlackBox:
 
     def _tidy(self) -> None:
         try:
-            gone = tidy(self._folder, self._config, unix_now_s())
+            gone = tidy(self._folder, self._config, time.time())
         except InputError as e:
             self._fault = str(e)
             return

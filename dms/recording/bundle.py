@@ -18,10 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from dms.errors import InputError
-from dms.files import write_bytes_atomically
-from dms.recording.codec import decode, encode
-from dms.records import Alert, Assessment, Observation
+from dms.files import PRIVATE, write_bytes_atomically
+from dms.recording.codec import decode, decode_array, encode, encode_array
+from dms.records import Alert, Assessment, Control, Health, Judgement, Message, Observation
+from dms.sinks import system_payload
 
 SCHEMA = "dms.bundle/1"
 SUFFIX = ".dms"
@@ -56,19 +59,45 @@ class Line:
     where: str
 
 
+def content_of(message: Message, last: Judgement | None) -> Moment | Told | None:
+    """What a message adds to a bundle after the judgement `last`; None where that is nothing.
+
+    The end of a run repeats the last judgement: only its alerts are new. What nobody judged is no moment,
+    because judged again, it would differ.
+    """
+    if isinstance(message, Judgement):
+        if message.stand_in:
+            return None
+        ended = last is not None and message.assessment is last.assessment
+        return Moment(message.observation, None if ended else message.assessment, message.alerts)
+    if isinstance(message, Health):
+        return system_payload.health(message, None)
+    return system_payload.control(message, None) if isinstance(message, Control) else None
+
+
 def to_line(content: Moment | Told, *, landmarks: bool = True) -> str:
     """One line of `moments.jsonl`."""
     document = encode(content) if isinstance(content, Moment) else {"told": content}
     if not landmarks:
         drop_landmarks(document)
+    return line_of(document)
+
+
+def line_of(document: Document) -> str:
+    """One line of `moments.jsonl`, of a document that is plain values already."""
     return json.dumps(document, allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def drop_landmarks(document: Document) -> None:
-    """Take the points of the face out of a moment; judged again, they read as zeros."""
+    """Take the points of the face out of a moment; judged again, they read as zeros.
+
+    Only which of them were no numbers stays: eyes with such points are not believed.
+    """
     if eyes := document.get("observation", {}).get("eyes"):
         for name in ("landmarks", "landmark_sigma"):
-            eyes[name]["base64"] = None
+            values = decode_array(eyes[name], name)
+            values[np.isfinite(values)] = 0.0
+            eyes[name] = encode_array(values) if values.any() else {**eyes[name], "base64": None}
 
 
 class Writer:
@@ -112,7 +141,7 @@ def save(path: Path, manifest: Mapping[str, Any], checkpoint: Mapping[str, Any],
     for line in lines:
         writer.add(line)
     writer.finish(manifest)
-    write_bytes_atomically(path, packed.getvalue())
+    write_bytes_atomically(path, packed.getvalue(), PRIVATE)
     return packed.tell()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,16 +81,21 @@ class Checkpoints:
     def due(
         self, captured_s: float, assessor: Assessor, alerts: AlertManager, urgent: bool
     ) -> Document | None:
-        """A checkpoint if it is time for one; to be called before the frame captured then is judged."""
+        """A checkpoint if it is time for one; to be called before the frame captured then is judged.
+
+        Never at a time that is no number: it would be due at every frame.
+        """
+        if self._failed or not math.isfinite(captured_s):
+            return None
         waited_s = None if self._taken_s is None else captured_s - self._taken_s
         patience_s = self._every_s * (2 if urgent else 1)
-        if self._failed or (waited_s is not None and 0 <= waited_s < patience_s):
+        if waited_s is not None and 0 <= waited_s < patience_s:
             return None
         self._taken_s = captured_s
         try:
             return checkpoint(Judges(assessor, alerts), self._constants)
         except InputError as e:
-            # A fault of ours; the driver is judged all the same, and the black box tells that it has none.
-            log.error("no checkpoint can be taken, so no bundle can be judged again: %s", e)
+            # A fault of ours; the driver is judged all the same, and the black box tells what it loses.
+            log.error("no checkpoint can be taken, so no bundle can be written: %s", e)
             self._failed = True
             return None

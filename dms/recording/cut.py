@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from dms.errors import InputError
 from dms.files import require_folder
-from dms.recording.bundle import Bundle, Line, Moment, drop_landmarks, is_bundle, open_bundle, save
+from dms.recording.bundle import Bundle, Line, Moment, drop_landmarks, is_bundle, line_of, open_bundle, save
 from dms.recording.checkpoint import checkpoint, restore
 from dms.recording.documents import AFTER_S, BEFORE_S
 from dms.recording.replay import judge
@@ -27,8 +26,7 @@ def find(origin: Path, alert_id: str | None) -> tuple[Path, str | None]:
             raise InputError(f"{origin} is no bundle: JSON lines are rounded and cannot be judged again")
         return origin, alert_id
     if alert_id is None:
-        newest = next(iter(shelved(origin)), None)
-        path = newest.path if newest else None
+        path = next((newest.path for newest in shelved(origin)), None)
     else:
         path = bundle_of(origin, alert_id)
     if path is None:
@@ -56,7 +54,7 @@ def copy(path: Path, alert_id: str | None, out: Path, *, landmarks: bool) -> Non
         manifest["alerts"] = _alerts(known)
         if alert_id is not None and alert_id not in manifest["alerts"]:
             raise InputError(f"{path} holds no alert {alert_id}")
-        save(out, manifest, state, map(_text, known))
+        save(out, manifest, state, map(line_of, known))
 
 
 _OWN = ("schema", "lines", "sha256")
@@ -106,7 +104,3 @@ def _written(line: Line, *, landmarks: bool) -> dict[str, Any]:
 
 def _alerts(written: list[dict[str, Any]]) -> list[str]:
     return sorted({alert["id"] for document in written for alert in document.get("alerts", ())})
-
-
-def _text(document: dict[str, Any]) -> str:
-    return json.dumps(document, allow_nan=False, separators=(",", ":")) + "\n"

@@ -40,14 +40,17 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One alert as a list shows it. `duration_s` is None where its end is not in the record."""
+    """One alert as a list shows it.
+
+    `duration_s` is None where its end is not in the record, `cause` where only its end is.
+    """
 
     id: str
     type: str
     severity: str
     onset_s: float
     duration_s: float | None
-    cause: str
+    cause: str | None
     path: Path
 
 
@@ -70,17 +73,21 @@ def alerts_in(origin: Path) -> list[Listed]:
     A bundle of a folder that cannot be read is logged and passed over.
 
     Raises:
-        InputError: the folder or the file cannot be read.
+        InputError: the folder, the file, or every bundle of the folder cannot be read.
     """
     found: dict[str, Listed] = {}
     if not origin.is_dir():
         _list(origin, found)
         return list(found.values())
-    for item in reversed(shelved(origin)):
+    bundles, unread = shelved(origin), 0
+    for item in reversed(bundles):
         try:
             _list(item.path, found)
         except InputError as e:
+            unread += 1
             log.warning("passed over: %s", e)
+    if bundles and unread == len(bundles) and not found:
+        raise InputError(f"{origin}: none of {unread} bundles can be read; the lines above say why")
     return list(found.values())
 
 
@@ -93,9 +100,15 @@ def _list(path: Path, found: dict[str, Listed]) -> None:
 def documents(path: Path) -> Iterator[Document]:
     """All documents of a bundle or a file of JSON lines, in order.
 
+    Those told at a time that was no number are passed over: they have no place in a story.
+
     Raises:
         InputError: it cannot be read; it names the line.
     """
+    return (told for told in _all_documents(path) if _is_timed(told))
+
+
+def _all_documents(path: Path) -> Iterator[Document]:
     if path.suffix == SUFFIX or is_bundle(path):
         with open_bundle(path) as bundle:
             yield from bundle_documents(bundle)
@@ -127,10 +140,14 @@ def _require_ours(document: Document, where: str) -> None:
         raise InputError(f"{where}: this dms.frame/1 lacks what it must have; was it edited?")
 
 
+def _is_timed(document: Document) -> bool:
+    return document["schema"] == "dms.run/1" or isinstance(document.get("captured_s"), int | float)
+
+
 def _is_frame(document: Document) -> bool:
-    alerts, time_s = document.get("alerts"), document.get("captured_s")
+    alerts = document.get("alerts")
     return (
-        isinstance(time_s, int | float)
+        isinstance(document.get("captured_s", ""), int | float | None)
         and isinstance(document.get("signals"), dict)
         and isinstance(alerts, list)
         and all(isinstance(alert, dict) and alert.keys() >= _ALERT_KEYS for alert in alerts)
@@ -183,6 +200,6 @@ def _listed(alert: Document, path: Path, before: Listed | None) -> Listed:
         severity=alert["severity"],
         onset_s=alert["t_onset"],
         duration_s=alert["duration_s"] if ended else None,
-        cause=before.cause if before and ended else alert["cause"],
+        cause=alert["cause"] if not ended else before.cause if before else None,
         path=before.path if before else path,
     )

@@ -36,20 +36,44 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage that an alert reached: when, the limits of its rule, and the frame that reached them."""
+
+    at_s: float
+    type: str
+    limits: list[Limit]
+    frame: Document
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """All there is to tell of one alert. `phases` begin with its start, or the first phase in the record."""
+    """All there is to tell of one alert. `phases` begin with its start, or the first phase in the record.
+
+    `limits` are those of all phases; `stages` are empty where the alert's beginning is not in the record.
+    """
 
     run: Document
     phases: list[Document]
     frames: list[Document]
-    at_start: Document
     limits: list[Limit]
+    stages: list[Stage]
     steps: list[Step]
 
     @property
     def started_s(self) -> float:
         """When the alert was raised, on the clock of the source."""
         return float(self.phases[0]["t_detect"])
+
+    @property
+    def at_start(self) -> Document | None:
+        """The frame on which the alert was raised; None where its beginning is not in the record."""
+        return self.stages[0].frame if self.stages else None
+
+    @property
+    def cause(self) -> str | None:
+        """The cause told last, as lists of alerts show it; None where only its end is in the record."""
+        told = [str(phase["cause"]) for phase in self.phases if phase["phase"] != "end"]
+        return told[-1] if told else None
 
     @property
     def signals(self) -> list[str]:
@@ -61,15 +85,16 @@ def explain(found: Excerpt) -> Explanation:
     """Tell one alert."""
     started_s = float(found.phases[0]["t_detect"])
     limits = list(dict.fromkeys(limit for phase in found.phases for limit in limits_of(phase)))
-    at_start = min(found.frames, key=lambda frame: abs(frame["captured_s"] - started_s))
+    stages = list(_stages(found, started_s)) if found.phases[0]["phase"] == "start" else []
     steps = [
         *_crossings(found.frames, limits, started_s),
-        *_onsets(found.phases, limits, at_start, started_s),
+        *_onsets(stages, started_s),
+        *_phases(found.phases, started_s),
         *_changes(found.frames, started_s),
         *_told(found.told, started_s),
     ]
     return Explanation(
-        found.run, found.phases, found.frames, at_start, limits, sorted(steps, key=lambda step: step.at_s)
+        found.run, found.phases, found.frames, limits, stages, sorted(steps, key=lambda step: step.at_s)
     )
 
 
@@ -89,15 +114,34 @@ def to_dict(told: Explanation) -> Document:
         "phases": told.phases,
         "limits": [{"signal": x.signal, "kind": x.kind, "value": x.value} for x in told.limits],
         "steps": [{"at_s": round(step.at_s, 3), "text": step.text} for step in told.steps],
-        "at_start": {key: value for key, value in told.at_start.items() if key != "alerts"},
+        "stages": [_stage_to_dict(stage) for stage in told.stages],
+        "at_start": told.at_start and {k: v for k, v in told.at_start.items() if k != "alerts"},
         "engines": engines_in_force(told),
-        "unknown_signals": unknown_signals(told.at_start),
+        "unknown_signals": unknown_signals(told.at_start) if told.at_start else None,
+    }
+
+
+def _stage_to_dict(stage: Stage) -> Document:
+    return {
+        "at_s": round(stage.at_s, 3),
+        "type": stage.type,
+        "limits": [
+            {
+                "signal": limit.signal,
+                "kind": limit.kind,
+                "value": limit.value,
+                "reached": stage.frame["signals"].get(limit.signal),
+            }
+            for limit in stage.limits
+        ],
     }
 
 
 def engines_in_force(told: Explanation) -> dict[str, str]:
     """The engines at the level at which the alert was raised; empty where the record does not tell."""
-    level = told.at_start.get("level") or 0
+    if told.at_start is None and told.run.get("cheapest"):
+        return {}  # they depend on the level
+    level = (told.at_start or {}).get("level") or 0
     cheapest = told.run.get("cheapest") if LEVELS[level].cheapest else None
     return {**(told.run.get("engines") or {}), **(cheapest or {})}
 
@@ -113,13 +157,33 @@ def unknown_signals(frame: Document) -> list[str]:
     return [name for name, value in frame["signals"].items() if value is None]
 
 
-def _onsets(
-    phases: list[Document], limits: list[Limit], at_start: Document, started_s: float
-) -> Iterator[Step]:
-    for name in dict.fromkeys(limit.signal for limit in limits if limit.kind in DECIDING):
-        onset_s = (at_start.get("onsets") or {}).get(name)
+def _stages(found: Excerpt, started_s: float) -> Iterator[Stage]:
+    """The stages in the order reached; telling one again, or acknowledging it, is none."""
+    alert_id, before = found.phases[0]["id"], None
+    for frame in found.frames:
+        for phase in frame["alerts"]:
+            if phase["id"] != alert_id or phase["phase"] == "end":
+                continue
+            limits = list(limits_of(phase))
+            if (phase["type"], limits) != before:
+                yield Stage(frame["captured_s"] - started_s, phase["type"], limits, frame)
+            before = phase["type"], limits
+
+
+def _onsets(stages: list[Stage], started_s: float) -> Iterator[Step]:
+    """When what the stages were reached by began."""
+    begun = {
+        (limit.signal, (stage.frame.get("onsets") or {}).get(limit.signal)): None
+        for stage in stages
+        for limit in stage.limits
+        if limit.kind in DECIDING
+    }
+    for name, onset_s in begun:
         if onset_s is not None:
             yield Step(onset_s - started_s, f"what `{name}` measures begins")
+
+
+def _phases(phases: list[Document], started_s: float) -> Iterator[Step]:
     for phase in phases:
         at_s = phase["t_onset"] + phase["duration_s"] - started_s
         yield Step(at_s, _phase_text(phase))
@@ -168,17 +232,17 @@ def _events(before: Document, frame: Document) -> Iterator[str]:
 
 
 def _crossings(frames: list[Document], limits: list[Limit], started_s: float) -> Iterator[Step]:
-    """Where a signal reached a limit in force, and where it left it."""
+    """Where a signal reached a limit in force, and where it left it: not in the first frame of a record."""
     for limit in limits:
         if limit.kind not in ("at_least", "at_most"):
             continue
         met = False
-        for frame in frames:
+        for number, frame in enumerate(frames):
             value = frame["signals"].get(limit.signal)
             if value is None:
                 continue
             now = value >= limit.value if limit.kind == "at_least" else value <= limit.value
-            if now != met:
+            if now != met and number > 0:
                 verb = "reaches" if now else "leaves"
                 text = f"{limit.signal} {verb} its limit {limit.value:g} ({value:.2f})"
                 yield Step(frame["captured_s"] - started_s, text)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from dms.errors import SinkError
-from dms.recording.bundle import Moment, Told, Writer, to_line
+from dms.files import PRIVATE
+from dms.recording.bundle import Writer, content_of, to_line
 from dms.recording.redaction import Redactor
-from dms.records import Control, Health, Judgement, Message
-from dms.sinks import system_payload
+from dms.records import Judgement, Message
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class RecordSink:
         self._writer: Writer | None = None
         self._fault: str | None = None
         try:
+            self._partial.touch(PRIVATE)
             self._file: IO[bytes] | None = self._partial.open("wb")
         except OSError as e:
             raise SinkError(f"{path} cannot be written: {e.strerror}") from e
@@ -64,37 +65,37 @@ class RecordSink:
         return {"lines_written": self._writer.count if self._writer else 0}
 
     def close(self) -> None:
-        """Finish the bundle."""
+        """Finish the bundle. Without a checkpoint there is none, and `fault` tells so."""
         if self._file is None:
             return
         file, self._file = self._file, None
+        if self._writer is None and self._fault is None:
+            why = "no frame was judged" if self._last is None else "no checkpoint could be taken, see the log"
+            self._fault = f"there is no record of this run, {self._path} is not written: {why}"
         try:
-            if self._writer is not None and self._fault is None:
-                whole = {"alert": None, "alerts": list(self._alerts), "landmarks": True, **self._about}
-                self._writer.finish(whole)
-            file.close()
-            if self._writer is not None and self._fault is None:
-                self._partial.replace(self._path)
+            self._finish(file)
         except OSError as e:
             self._fault = f"{self._path} cannot be written: {e.strerror}"
-            with suppress(OSError):
-                file.close()
-        self._partial.unlink(missing_ok=True)
+        # Nothing is left where the bundle has its name; a disk that turned read-only refuses even that.
+        with suppress(OSError):
+            self._partial.unlink(missing_ok=True)
+
+    def _finish(self, file: IO[bytes]) -> None:
+        with file:
+            if self._writer is None or self._fault is not None:
+                return
+            whole = {"alert": None, "alerts": list(self._alerts), "landmarks": True, **self._about}
+            self._writer.finish(whole)
+        self._partial.replace(self._path)
 
     def _take(self, message: Message, file: IO[bytes]) -> None:
+        content = content_of(message, self._last)
+        if content is None:
+            return
         if isinstance(message, Judgement):
-            if self._writer is None and message.checkpoint is not None:
-                self._writer = Writer(file, self._redactor.checkpoint(message.checkpoint))
-            # The end of a run repeats the last judgement: it is no further moment.
-            ended = self._last is not None and message.assessment is self._last.assessment
             self._last = message
             self._alerts.update(dict.fromkeys(alert.id for alert in message.alerts))
-            self._add(Moment(message.observation, None if ended else message.assessment, message.alerts))
-        elif isinstance(message, Health):
-            self._add(system_payload.health(message, None))
-        elif isinstance(message, Control):
-            self._add(system_payload.control(message, None))
-
-    def _add(self, content: Moment | Told) -> None:
+            if self._writer is None and message.checkpoint is not None:
+                self._writer = Writer(file, self._redactor.checkpoint(message.checkpoint))
         if self._writer is not None:
             self._writer.add(to_line(self._redactor.line(content)))

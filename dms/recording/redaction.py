@@ -14,7 +14,15 @@ from dms.records import Observation
 PUBLIC = ("assess", "alerts", "cabin", "tracking", "schedule", "control", "engines")
 """Sections of the configuration that tell how was judged; the others tell where and for whom."""
 
-_LOCATION = re.compile(r"(?:\w+://|(?<![\w.])~?/|\b[A-Za-z]:\\)[^\s,;'\"()]+")
+_REST = r"[^\s,;'\"()]+"
+_NAME = r"[^\s,;:'\"()/]+"
+_LOCATION = re.compile(
+    rf"(?:\w+://|(?<![\w.])~?/|\b[A-Za-z]:\\){_REST}"
+    # A relative path begins with a dot or its last name has an ending: `km/h` and `dms.frame/1` are none.
+    rf"|(?<![^\s,;:'\"()])(?:\.{{1,2}}/{_REST}|(?:{_NAME}/)+{_NAME}\.[A-Za-z]\w*|{_NAME}\.ya?ml\b)"
+)
+_PATH = re.compile(r"[/\\]|\.ya?ml$")
+"""What makes a whole value a path, spaces and all; names of shipped profiles and cabins hold none of it."""
 _AUTHORITY = re.compile(r"://([^\s/'\"]+)")
 _IPV4 = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 _LEFT_OUT = "…"
@@ -92,8 +100,8 @@ class Redactor:
         return {name: self.text(text) for name, text in texts.items()}
 
     def _value(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.text(value)
+        if isinstance(value, str):  # all are names of things, or paths
+            return _LEFT_OUT if _PATH.search(value) else self.text(value)
         if isinstance(value, dict):
             return {name: self._value(item) for name, item in value.items()}
         return [self._value(item) for item in value] if isinstance(value, list) else value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,13 +41,11 @@ def shelved(folder: Path) -> list[Shelved]:
         InputError: the folder cannot be read.
     """
     found = []
-    try:
+    with _readable(folder):
         for path in folder.iterdir():
             if path.suffix == SUFFIX and path.is_file():
                 note = path.stat()
                 found.append(Shelved(path, note.st_mtime, note.st_size))
-    except OSError as e:
-        raise InputError(f"the folder of bundles {folder} cannot be read: {e.strerror}") from e
     return sorted(found, key=lambda item: (item.written_s, item.path.name), reverse=True)
 
 
@@ -59,10 +57,10 @@ def bundle_of(folder: Path, alert_id: str) -> Path | None:
     Raises:
         InputError: the folder cannot be read.
     """
-    own = path_of(folder, alert_id)
-    if own.exists():
+    own, found = path_of(folder, alert_id), shelved(folder)
+    if own in [item.path for item in found]:
         return own
-    for item in shelved(folder):
+    for item in found:
         try:
             with open_bundle(item.path) as bundle:
                 if alert_id in (bundle.manifest.get("alerts") or []):
@@ -76,8 +74,13 @@ def tidy(folder: Path, config: BlackboxConfig, now_s: float) -> int:
     """Delete bundles that are too old, too many or together too large; return how many went.
 
     `now_s` is Unix time. What cannot be deleted stays, and is tried again the next time.
+
+    Raises:
+        InputError: the folder cannot be read.
     """
-    for partial in folder.glob(f".*{SUFFIX}.*.partial"):
+    with _readable(folder):
+        partials = list(folder.glob(f".*{SUFFIX}.*.partial"))
+    for partial in partials:
         with suppress(OSError):
             if now_s - partial.stat().st_mtime > _PARTIAL_FOR_S:
                 partial.unlink()
@@ -92,6 +95,10 @@ def tidy(folder: Path, config: BlackboxConfig, now_s: float) -> int:
     return gone
 
 
-def unix_now_s() -> float:
-    """Unix time, which file times are in."""
-    return time.time()
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """What reading a folder raises, as our error."""
+    try:
+        yield
+    except OSError as e:
+        raise InputError(f"the folder of bundles {folder} cannot be read: {e.strerror}") from e

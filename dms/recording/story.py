@@ -15,7 +15,8 @@ _WIDTH = 60
 
 def to_text(told: Explanation) -> str:
     """The story for a terminal."""
-    return "\n".join([*_head(told), "", *_course(told), "", *_grounds(told), "", *_sparklines(told)])
+    parts = (_head(told), _course(told), _grounds(told), _sparklines(told))
+    return "\n\n".join(text for part in parts if (text := "\n".join(part)))
 
 
 def _head(told: Explanation) -> Iterator[str]:
@@ -23,7 +24,10 @@ def _head(told: Explanation) -> Iterator[str]:
     types = " → ".join(dict.fromkeys(phase["type"] for phase in told.phases))
     end = f"ended after {last['duration_s']:.1f} s" if last["phase"] == "end" else "its end is not recorded"
     yield f"Alert {first['id']}: {types}, {gravest(told.phases).upper()}, {end}"
-    yield f"  {first['cause']}"
+    if told.cause is not None:
+        yield f"  {told.cause}"
+    if not told.stages:
+        yield "  Its beginning is not in this record: what it rested on is unknown."
     profile = first.get("profile", "not recorded")
     if first.get("profile_hash"):
         profile += f" version {first['profile_version']}, hash {first['profile_hash']}"
@@ -40,11 +44,18 @@ def _course(told: Explanation) -> Iterator[str]:
 
 
 def _grounds(told: Explanation) -> Iterator[str]:
+    """What the stages were reached by, and how well the driver was known when the alert was raised."""
     frame = told.at_start
+    if frame is None:
+        return
+    yield "What it rested on"
+    for stage in told.stages:
+        yield f"  {stage.at_s:+8.2f}  {stage.type}"
+        for limit in stage.limits:
+            value, meaning = _number(stage.frame["signals"].get(limit.signal)), SIGNALS[limit.signal].text
+            yield f"            {limit.signal} {value}, {limit.kind} {limit.value:g}: {meaning}"
+    yield ""
     yield "When it was raised"
-    for limit in told.limits:
-        value = _number(frame["signals"].get(limit.signal))
-        yield f"  {limit.signal} {value}, {limit.kind} {limit.value:g}: {SIGNALS[limit.signal]}"
     yield f"  confidence {_number(frame.get('confidence'))}"
     yield f"  direction judged by: {frame.get('gaze_source') or 'nothing'}"
     yield f"  gaze zone: {frame.get('zone') or 'not told'}"

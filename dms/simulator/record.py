@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -56,8 +57,9 @@ def simulate(
     except OSError as error:
         raise InputError(f"cannot write {out_mp4}: {error.strerror}") from error
     finally:
-        video_part.unlink(missing_ok=True)
-        truth_part.unlink(missing_ok=True)
+        for part in (video_part, truth_part):
+            with suppress(OSError):  # a disk that turned read-only refuses it even where nothing is left
+                part.unlink(missing_ok=True)
     return truth
 
 

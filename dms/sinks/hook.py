@@ -57,7 +57,7 @@ class HookSink:
         self._counts = {"runs": 0, "runs_failed": 0, "events_dropped": 0}
         self._latency_s = 0.0
         self._failure: str | None = None
-        self._unfit = self._check()
+        self._unfit = unfit(config)
         self._threads = [
             threading.Thread(target=self._work, args=(n == 0,), name=f"dms-hook-{n}", daemon=True)
             for n in range(config.at_most)
@@ -91,7 +91,10 @@ class HookSink:
             return {**self._counts, "begun_max_s": self._latency_s}
 
     def close(self) -> None:
-        """Give what waits and runs a second to end, then kill it. May be called twice."""
+        """Give what waits and runs a second to end, then kill what runs and count what waits as dropped.
+
+        May be called twice.
+        """
         if self._closed:
             return
         self._closed = True
@@ -105,6 +108,17 @@ class HookSink:
             self._given_up = True
             for running in self._running:
                 _kill(running)
+        self._drop_waiting()
+
+    def _drop_waiting(self) -> None:
+        dropped = 0
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if self._jobs.get_nowait() is not None:
+                    self._lose()
+                    dropped += 1
+        if dropped:
+            log.error("hook: %d events were waiting when dms ended, and are dropped", dropped)
 
     def _work(self, retests: bool) -> None:
         while not self._given_up:
@@ -116,32 +130,27 @@ class HookSink:
                 continue
             if job is None:
                 return
-            self._run(*job)
+            if not self._run(*job):
+                self._lose()
 
     def _retest(self) -> None:
         """Mend nothing, but notice that somebody did."""
-        self._unfit = self._check()
+        self._unfit = unfit(self._config)
         if self._config.test_call and self._failure is not None and self._unfit is None:
             self._run(*self._test_job())
-
-    def _check(self) -> str | None:
-        program = self._config.command[0]
-        if shutil.which(program) is None:
-            return f"sinks.hook.command: {program} is not there, or this user may not run it"
-        return None
 
     def _test_job(self) -> Job:
         return {"phase": "test"}, time.monotonic()
 
-    def _run(self, event: values.Document, due_s: float) -> None:
-        """Run the command once and note how it ended."""
+    def _run(self, event: values.Document, due_s: float) -> bool:
+        """Run the command once and note how it ended; False where the sink has been closed before."""
         try:
             process = self._start(event, due_s)
         except OSError as e:
             self._end(f"{self._config.command[0]} cannot be run: {e.strerror or e}")
-            return
+            return True
         if process is None:
-            return
+            return False
         try:
             process.communicate(values.encode(event).encode() + b"\n", self._config.timeout_s)
             code = process.returncode
@@ -152,6 +161,7 @@ class HookSink:
         finally:
             with self._lock:
                 self._running.discard(process)
+        return True
 
     def _start(self, event: values.Document, due_s: float) -> subprocess.Popen[bytes] | None:
         told = {f"DMS_EVENT_{key.upper()}": str(event.get(key, "")) for key in IN_ENVIRONMENT}
@@ -182,6 +192,14 @@ class HookSink:
             self._counts["events_dropped"] += 1
             lost = self._counts["events_dropped"]
         self._failure = f"events come faster than the command ends; {lost} were dropped"
+
+
+def unfit(config: HookConfig) -> str | None:
+    """Why the command cannot be run, as far as can be told without running it; None where it can."""
+    program = config.command[0]
+    if shutil.which(program) is None:
+        return f"sinks.hook.command: {program} is not there, or this user may not run it"
+    return None
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -32,14 +32,15 @@ class Standing:
     """Follows the messages; asked from other threads what is due now.
 
     An acknowledged alert is silent; one that escalates is no longer acknowledged. A pattern that does not
-    repeat is due until it was played through. Bad health is told once a run for each of its states.
+    repeat is due until it was played through, and again when its alert escalates. Bad health is told once a
+    run for each of its states.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._calls: dict[str, Call] = {}
-        self._done: set[str] = set()
+        self._done: dict[str, Severity] = {}
         self._begun_count = 0
         self._latency_s = 0.0
 
@@ -63,7 +64,7 @@ class Standing:
         with self._lock:
             if self._calls.get(call.key) == call:
                 del self._calls[call.key]
-                self._done.add(call.key)
+                self._done[call.key] = call.severity
 
     def begun(self, call: Call) -> None:
         """A pattern has begun to be played."""
@@ -95,7 +96,7 @@ class Standing:
     def _note(self, alert: Alert) -> None:
         if alert.phase is Phase.END:
             self._calls.pop(alert.id, None)
-            self._done.discard(alert.id)
+            self._done.pop(alert.id, None)
         elif alert.acknowledged_s is not None:
             self._calls.pop(alert.id, None)
         else:
@@ -105,5 +106,5 @@ class Standing:
         before = self._calls.get(key)
         if before is not None and before.pattern is pattern and before.severity is severity:
             return
-        if pattern.repeats or key not in self._done:
+        if pattern.repeats or self._done.get(key) is not severity:
             self._calls[key] = Call(key, pattern, severity, self._clock())

@@ -72,8 +72,7 @@ def _goes_on(sounding: Call | None, due: Call | None) -> bool:
     """Whether what sounds is what is due: of a repeating pattern it is all one whose alert it is."""
     if sounding is None or due is None:
         return sounding is due
-    same = sounding.pattern is due.pattern
-    return same and (due.pattern.repeats or sounding.key == due.key)
+    return sounding == due or (due.pattern.repeats and sounding.pattern is due.pattern)
 
 
 def _beep(beep: Beep) -> Samples:

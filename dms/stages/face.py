@@ -37,16 +37,6 @@ def anchor_grid(height: int, width: int) -> NDArray[np.float32]:
     return np.concatenate(rows).astype(np.float32)
 
 
-def iou(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes."""
-    width = min(a.x2, b.x2) - max(a.x1, b.x1)
-    height = min(a.y2, b.y2) - max(a.y1, b.y1)
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / (a.width * a.height + b.width * b.height - shared)
-
-
 def decode(outputs: Arrays, grid: NDArray[np.float32], threshold: float) -> list[tuple[Box, float]]:
     """Boxes (pixels of the engine's input) and scores above `threshold`, best first, doubles suppressed."""
     scores = outputs["score"][0]
@@ -117,7 +107,7 @@ class FaceStage:
         if not found:
             return track
         if track is not None:
-            confirmed = any(iou(track.box, face.box) >= SAME_FACE_IOU for face in found)
+            confirmed = any(track.box.iou(face.box) >= SAME_FACE_IOU for face in found)
             if confirmed or track.score >= CONFIDENT_PRESENCE:
                 return track
         # The driver sits nearest to the camera: the largest face is his.
@@ -131,7 +121,7 @@ def _area(box: Box) -> float:
 def _rival(driver: Face, found: list[Face]) -> float:
     """Area of the largest other face near the driver's over that of his, 0 where there is none."""
     # his own detection, where there is one: a track's box is cut differently
-    same = [face for face in found if iou(driver.box, face.box) >= SAME_FACE_IOU]
+    same = [face for face in found if driver.box.iou(face.box) >= SAME_FACE_IOU]
     own = max((face.box for face in same), key=_area, default=driver.box)
     x, y = own.center
     others = [face.box for face in found if face not in same]

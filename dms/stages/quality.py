@@ -7,6 +7,7 @@ import zlib
 import cv2
 import numpy as np
 
+from dms.config.assess import AvailabilityConfig
 from dms.records import Box, FrameState, ImageQuality, Luma
 from dms.stages import filled
 from dms.stages.scenery import Scenery
@@ -17,8 +18,8 @@ SATURATED = 250
 """From this luma on a pixel counts as saturated."""
 FAR = 8
 """Fine detail is measured against differences over this many times its own distance."""
-LEGIBLE_CONTRAST, LEGIBLE_BRIGHTNESS, GLARING = 10.0, 16.0, 0.4
-"""The view is learned only from pictures that are neither empty nor dark nor glaring."""
+LEGIBLE_CONTRAST = 10.0
+"""The view is learned only from pictures of this luma deviation: well above one that shows nothing."""
 VIEW_EVERY_S = 0.5
 """The view is compared this often: a camera that moved shows for longer."""
 FAINT_EVERY_S = 0.1
@@ -30,7 +31,9 @@ class QualityStage:
 
     name = "quality"
 
-    def __init__(self) -> None:
+    def __init__(self, config: AvailabilityConfig) -> None:
+        """Take what passes for dark or glaring: the view is not learned from that."""
+        self._config = config
         self._grid: Luma | None = None
         self._digest: int | None = None
         self._scenery = Scenery()
@@ -46,14 +49,15 @@ class QualityStage:
         grid = np.ascontiguousarray(rows[:, ::step])
         mean, deviation = (float(moment[0, 0]) for moment in cv2.meanStdDev(grid))
         saturated = float(np.count_nonzero(grid >= SATURATED) / grid.size)
-        legible = deviation >= LEGIBLE_CONTRAST and mean >= LEGIBLE_BRIGHTNESS and saturated < GLARING
+        config = self._config
+        in_light = mean >= config.dark_brightness and saturated < config.glare_saturated
         quality = ImageQuality(
             contrast=deviation,
             brightness=mean,
             saturated=saturated,
             sharpness=_sharpness(rows, max(1, step // FAR)),
             change=self._change(image, grid),
-            view=self._compare(state, rows, legible),
+            view=self._compare(state, rows, in_light and deviation >= LEGIBLE_CONTRAST),
         )
         return filled(state, quality=quality)
 

@@ -10,7 +10,7 @@ from dms.alerts import Profile
 from dms.evaluation import plots
 from dms.summary import AlertRecord
 from dms.tools.event_truth import SIGNALS, SLACK_S
-from dms.tools.events import ClipScore, Told, total
+from dms.tools.events import ClipScore, Told, told_by, total
 
 
 def text(scores: Sequence[ClipScore]) -> str:
@@ -115,8 +115,9 @@ def _lanes(score: ClipScore, profile: Profile) -> list[plots.Lane]:
     chain_of = {rule.type: rule.chain for rule in profile.rules}
     lanes = []
     claimed: set[str] = set()
-    for kind, signal in SIGNALS.items():
-        chains = {rule.chain for rule in profile.rules if signal in rule.when}
+    for kind in SIGNALS:
+        signals = told_by(kind)
+        chains = {rule.chain for rule in profile.rules if not rule.when.keys().isdisjoint(signals)}
         alerts = [a for a in score.alerts if chain_of.get(a.types[0]) in chains and a.id not in claimed]
         claimed |= {a.id for a in alerts}
         truth = [(t.event.start_s, t.event.end_s) for t in score.told if t.event.kind == kind]

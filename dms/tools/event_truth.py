@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from dms.config.yaml_text import read_yaml
+from dms.config.yaml_text import Places, dotted, place_of, read_yaml
 from dms.errors import ConfigError, InputError
 from dms.resources import configs_folder
 from dms.simulator.record import truth_path
@@ -23,16 +24,19 @@ SLACK_S = 0.5
 PAUSE_S = 0.2
 """Two events of one kind with a shorter pause between them are one."""
 SIGNALS = {
-    "eyes_closed": "closure_s",
-    "look_away": "off_road_s",
-    "gaze_away": "off_road_s",
-    "phone": "phone_s",
-    "yawn": "yawn_s",
-    "absent": "no_face_s",
-    "blocked": "blocked_s",
-    "eyes_hidden": "eyes_hidden_s",
+    "eyes_closed": ("closure_s", "off_task_s"),
+    "look_away": ("off_road_s", "attend_buffer_s"),
+    "gaze_away": ("off_road_s", "attend_buffer_s"),
+    "phone": ("phone_s",),
+    "yawn": ("yawn_s",),
+    "absent": ("no_face_s",),
+    "blocked": ("blocked_s",),
+    "eyes_hidden": ("eyes_hidden_s",),
 }
-"""The kinds of events and the signal whose rules must tell them."""
+"""The kinds of events and the signals whose rules must tell them."""
+MAY_TELL = {kind: ("off_task_s", "area3_s") for kind in ("look_away", "gaze_away")}
+"""Signals whose rules tell an event rightly but need not: truth does not say where a look away goes."""
+EXPECTED = "a YAML list of {kind: …, start_s: …, end_s: …} with the kinds " + ", ".join(SIGNALS)
 SCRIPTED = {
     "eyes_closed": "eyes_closed", "yawn": "yawn", "look": "look_away", "phone_at_ear": "phone",
     "phone_in_hand": "phone", "blocked": "blocked", "absent": "absent", "sunglasses": "eyes_hidden",
@@ -57,6 +61,14 @@ class Event(BaseModel):
         if not self.end_s > self.start_s:
             raise ValueError("end_s must be after start_s")
         return self
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What happens; `ends_s` is until when that is known, None where it does not say."""
+
+    events: tuple[Event, ...]
+    ends_s: float | None = None
 
 
 def find_clips(paths: Iterable[Path]) -> list[Path]:
@@ -96,20 +108,19 @@ def truth_of(clip: Path) -> list[Event]:
             return read_events(path)
     simulated = truth_path(clip)
     if simulated.is_file():
-        return simulated_events(simulated)
+        return list(simulated_timeline(simulated).events)
     raise InputError(
-        f"{clip}: nothing says what happens in it; write {stem.name}{EVENTS_SUFFIX} beside it, a YAML list "
-        "of {kind: …, start_s: …, end_s: …} with the kinds " + ", ".join(SIGNALS)
+        f"{clip}: nothing says what happens in it; write {stem.name}{EVENTS_SUFFIX} beside it, {EXPECTED}"
     )
 
 
-def read_timeline(path: Path) -> list[Event]:
+def read_timeline(path: Path) -> Timeline:
     """What happens, from a YAML list of events or from the truth of a simulated clip (`.jsonl`).
 
     Raises:
         InputError: unreadable or neither of them.
     """
-    return simulated_events(path) if path.suffix == ".jsonl" else read_events(path)
+    return simulated_timeline(path) if path.suffix == ".jsonl" else Timeline(tuple(read_events(path)))
 
 
 def read_events(path: Path) -> list[Event]:
@@ -119,22 +130,34 @@ def read_events(path: Path) -> list[Event]:
         InputError: unreadable, no YAML, or no such list.
     """
     try:
-        content, _ = read_yaml(path.read_text(encoding="utf-8"), str(path))
+        content, places = read_yaml(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError, ConfigError) as error:
         raise InputError(f"cannot read the events of {path}: {error}") from error
+    if not isinstance(content, list):
+        found = "is empty" if content is None else "holds no list"
+        raise InputError(f"{path} {found}: write {EXPECTED}, or [] where nothing happens")
     try:
         return TypeAdapter(list[Event]).validate_python(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "file"
-        raise InputError(f"{path}: {place}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise InputError(_fault(error, places)) from error
 
 
-def simulated_events(path: Path) -> list[Event]:
-    """The events of a simulated clip, from the truth of its frames.
+def _fault(error: ValidationError, places: Places) -> str:
+    """The first fault: file, line, key, what is wrong."""
+    first = error.errors(include_url=False)[0]
+    parts = (place_of(places, first["loc"]), dotted(first["loc"][1:]))
+    message = {
+        "extra_forbidden": f"unknown key; there are {', '.join(Event.model_fields)}",
+        "model_type": f"no event; expected {EXPECTED}",
+    }.get(first["type"], first["msg"].removeprefix("Value error, "))
+    return ": ".join(part for part in (*parts, message) if part)
+
+
+def simulated_timeline(path: Path) -> Timeline:
+    """What happens in a simulated clip, from the truth of its frames.
 
     Raises:
-        InputError: a line is no JSON of the simulator.
+        InputError: a line is no JSON of the simulator, or there is none.
     """
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -143,13 +166,15 @@ def simulated_events(path: Path) -> list[Event]:
         yaw = [row["head_deg"][0] if row["head_deg"] else math.nan for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no truth of a simulated clip: {error}") from error
+    if not times:
+        raise InputError(f"{path} is no truth of a simulated clip: it is empty")
     found = []
     for script_name, kind in SCRIPTED.items():
         for on, run in groupby(range(len(rows)), key=lambda i: script_name in named[i]):
             frames = list(run)
             if on and (kind != "look_away" or _turned(yaw, frames)):
                 found.append(Event(kind=kind, start_s=times[frames[0]], end_s=times[frames[-1]] + 1e-3))
-    return sorted(found, key=lambda event: event.start_s)
+    return Timeline(tuple(sorted(found, key=lambda event: event.start_s)), times[-1])
 
 
 def _turned(yaw: Sequence[float], frames: Sequence[int]) -> bool:

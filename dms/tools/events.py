@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from dms.alerts import Profile, load_profile
+from dms.alerts import Profile, load_profiles
+from dms.alerts.rules import Limit, Rule
+from dms.assess.attend import FULL_S
 from dms.config import Config
 from dms.summary import AlertRecord
 from dms.tools.analyze import analyze
-from dms.tools.event_truth import SIGNALS, SLACK_S, Event, joined, truth_of
+from dms.tools.event_truth import MAY_TELL, SIGNALS, SLACK_S, Event, joined, truth_of
 
 CLEARLY_S = 0.25
 """An event that lasts only this much longer than its rule asks may be told or not."""
-LATE_CHAINS = {"drowsy": ("eyes_closed", 180.0)}
+LATE_CHAINS = {"drowsy": ("eyes_closed", 180.0), "ddaw": ("eyes_closed", 180.0)}
 """Chains that look back: they are right for so many seconds after an event of that kind."""
 
 
@@ -26,7 +28,7 @@ LATE_CHAINS = {"drowsy": ("eyes_closed", 180.0)}
 class Told:
     """One true event and what became of it.
 
-    `required_s` is how long it must last before a rule tells it (None: no rule does); `delay_s` how much
+    `required_s` is how long it must last before a rule must tell it (None: none must); `delay_s` how much
     later than that the alert came, `onset_error_s` how far its own idea of the beginning is off.
     """
 
@@ -108,19 +110,27 @@ def score_clip(clip: Path, config: Config, progress: Callable[[float], None] | N
     """Judge a clip with the whole system and compare its alerts with the truth."""
     events = joined(truth_of(clip))
     summary = analyze(config, str(clip), progress=progress)
-    profile = load_profile(config.alerts.profiles[0])
-    return compare(clip.name, events, summary.alerts, summary.recorded_s, profile)
+    profiles = load_profiles(config.alerts)
+    return compare(clip.name, events, summary.alerts, summary.recorded_s, *profiles)
 
 
 def compare(
-    clip: str, events: Sequence[Event], told_alerts: Iterable[AlertRecord], seconds: float, profile: Profile
+    clip: str,
+    events: Sequence[Event],
+    told_alerts: Iterable[AlertRecord],
+    seconds: float,
+    *profiles: Profile,
 ) -> ClipScore:
-    """Which events were told, which alerts fit no event, and which stood on after theirs was over."""
+    """Which events were told, which alerts fit no event, and which stood on after theirs was over.
+
+    Of several profiles the first rule that is met must tell an event, and any may.
+    """
+    rules = [rule for profile in profiles for rule in profile.rules]
     alerts = tuple(a for a in told_alerts if not a.types[0].startswith("system."))
-    own = {a.id: _own_spans(a, events, profile) for a in alerts}
-    late = {a.id: _late_spans(a, events, profile) for a in alerts}
+    own = {a.id: _own_spans(a, events, rules) for a in alerts}
+    late = {a.id: _late_spans(a, events, rules) for a in alerts}
     told = tuple(
-        _told(event, [a for a in alerts if _tells(a, event, own[a.id], profile)], profile) for event in events
+        _told(event, [a for a in alerts if _tells(a, event, own[a.id], rules)], rules) for event in events
     )
     false = tuple(a for a in alerts if not own[a.id] and not late[a.id])
     overlong = [
@@ -131,16 +141,32 @@ def compare(
     return ClipScore(clip, seconds, told, alerts, false, tuple(o for o in overlong if o.seconds > 0))
 
 
-def _told(event: Event, fitting: Sequence[AlertRecord], profile: Profile) -> Told:
+def _told(event: Event, fitting: Sequence[AlertRecord], rules: Sequence[Rule]) -> Told:
     first = min(fitting, key=lambda a: a.detected_s, default=None)
-    return Told(event, required_s(event.kind, profile), first)
+    return Told(event, required_s(event.kind, rules), first)
 
 
-def required_s(kind: str, profile: Profile) -> float | None:
-    """How long an event of this kind must last before the profile's first rule tells it."""
-    signal = SIGNALS[kind]
-    limits = [rule.when[signal].at_least for rule in profile.rules if signal in rule.when]
+def required_s(kind: str, rules: Iterable[Rule]) -> float | None:
+    """How long an event of this kind must last before the first of the rules tells it; None if none must."""
+    limits = [
+        _lasts_s(signal, rule.when[signal])
+        for rule in rules
+        for signal in SIGNALS[kind]
+        if signal in rule.when and not rule.only_escalates
+    ]
     return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _lasts_s(signal: str, limit: Limit) -> float | None:
+    """How long an event lasts when its signal reaches a limit. A full buffer of AttenD drains with time."""
+    if signal == "attend_buffer_s" and limit.at_most is not None:
+        return FULL_S - limit.at_most
+    return limit.at_least
+
+
+def told_by(kind: str) -> tuple[str, ...]:
+    """The signals whose rules tell events of a kind, whether they must or may."""
+    return (*SIGNALS[kind], *MAY_TELL.get(kind, ()))
 
 
 @dataclass(frozen=True)
@@ -152,21 +178,19 @@ class _Span:
     until_s: float
 
 
-def _own_spans(alert: AlertRecord, events: Sequence[Event], profile: Profile) -> list[_Span]:
+def _own_spans(alert: AlertRecord, events: Sequence[Event], rules: Sequence[Rule]) -> list[_Span]:
     """The spans of events of the alert's kind that it began in: not before, and not after.
 
     Events so close that the alert need not end between them are one span.
     """
-    rules = [
-        rule for rule in profile.rules if rule.type in alert.types and rule.chain in _chains(alert, profile)
-    ]
-    signals = {
-        signal for rule in profile.rules if rule.chain in _chains(alert, profile) for signal in rule.when
-    }
-    lingers_s = max((rule.clear_after_s for rule in rules), default=0.0) + SLACK_S
+    chained = [rule for rule in rules if rule.chain in _chains(alert, rules)]
+    signals = {signal for rule in chained for signal in rule.when}
+    lingers_s = (
+        max((rule.clear_after_s for rule in chained if rule.type in alert.types), default=0.0) + SLACK_S
+    )
     spans: list[_Span] = []
     for event in sorted(events, key=lambda e: e.start_s):
-        if SIGNALS[event.kind] not in signals:
+        if signals.isdisjoint(told_by(event.kind)):
             continue
         until_s = event.end_s + lingers_s
         if spans and event.start_s <= spans[-1].until_s:
@@ -177,10 +201,10 @@ def _own_spans(alert: AlertRecord, events: Sequence[Event], profile: Profile) ->
     return [s for s in spans if s.from_s <= alert.onset_s < s.to_s]
 
 
-def _late_spans(alert: AlertRecord, events: Sequence[Event], profile: Profile) -> list[_Span]:
+def _late_spans(alert: AlertRecord, events: Sequence[Event], rules: Sequence[Rule]) -> list[_Span]:
     """The same for chains that look back: such an alert may come, and stand, long after its events."""
-    chains = _chains(alert, profile)
-    lingers_s = max((rule.clear_after_s for rule in profile.rules if rule.chain in chains), default=0.0)
+    chains = _chains(alert, rules)
+    lingers_s = max((rule.clear_after_s for rule in rules if rule.chain in chains), default=0.0)
     spans = [
         _Span(event.start_s, event.end_s + seconds, event.end_s + seconds + lingers_s)
         for chain, (kind, seconds) in LATE_CHAINS.items()
@@ -190,18 +214,17 @@ def _late_spans(alert: AlertRecord, events: Sequence[Event], profile: Profile) -
     return [s for s in spans if s.from_s <= alert.detected_s <= s.to_s]
 
 
-def _tells(alert: AlertRecord, event: Event, spans: Sequence[_Span], profile: Profile) -> bool:
+def _tells(alert: AlertRecord, event: Event, spans: Sequence[_Span], rules: Sequence[Rule]) -> bool:
     """Whether an alert tells an event: of its kind, begun rightly, and standing while the event lasts."""
-    kin = any(
-        SIGNALS[event.kind] in rule.when and rule.chain in _chains(alert, profile) for rule in profile.rules
-    )
+    chains, signals = _chains(alert, rules), told_by(event.kind)
+    kin = any(rule.chain in chains and not rule.when.keys().isdisjoint(signals) for rule in rules)
     within = any(s.from_s <= event.start_s and event.end_s <= s.until_s for s in spans)
     overlap = alert.onset_s < event.end_s + SLACK_S and alert.ended_s > event.start_s
     return kin and within and overlap
 
 
-def _chains(alert: AlertRecord, profile: Profile) -> set[str]:
-    return {rule.chain for rule in profile.rules if rule.type == alert.types[0]}
+def _chains(alert: AlertRecord, rules: Sequence[Rule]) -> set[str]:
+    return {rule.chain for rule in rules if rule.type == alert.types[0]}
 
 
 def total(scores: Sequence[ClipScore]) -> EventScore:

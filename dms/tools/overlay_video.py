@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +57,13 @@ class OverlayWriter:
         Raises:
             InputError: the file came out broken, because the disk is full for instance.
         """
-        if self._writer is not None:
-            self._writer.release()
-            self._writer = None
-            if not _holds_frames(self._partial):
-                self._partial.unlink()
-                raise InputError(f"{self._path} could not be written: is the disk full?")
-            self._partial.replace(self._path)
-        self._partial.unlink(missing_ok=True)
+        writer, self._writer = self._writer, None
+        try:
+            if writer is not None:
+                writer.release()
+                self._name()
+        finally:
+            self._discard()
 
     def _open(self, image: Image) -> cv2.VideoWriter:
         hush_opencv()
@@ -71,10 +71,22 @@ class OverlayWriter:
         self._size = (width & ~1, height & ~1)
         writer = cv2.VideoWriter(str(self._partial), cv2.CAP_FFMPEG, _CODEC, self._fps, self._size)
         if not writer.isOpened():
-            self._partial.unlink(missing_ok=True)
+            self._discard()
             raise InputError(f"cannot write a video of {width}x{height} at {self._fps:g} fps to {self._path}")
         self._writer = writer
         return writer
+
+    def _name(self) -> None:
+        if not _holds_frames(self._partial):
+            raise InputError(f"{self._path} could not be written: is the disk full?")
+        try:
+            self._partial.replace(self._path)
+        except OSError as e:
+            raise InputError(f"{self._path} could not be written: {e.strerror}") from e
+
+    def _discard(self) -> None:
+        with suppress(OSError):  # a disk that turned read-only refuses it even where nothing is left
+            self._partial.unlink(missing_ok=True)
 
     def _sized(self, image: Image) -> NDArray[Any]:
         width, height = self._size

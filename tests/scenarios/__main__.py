@@ -12,8 +12,9 @@ _HEAD = """\
 
 Every story is played in simulated time at four frame rates, against the whole judgement: what the engines
 would say of the driver goes in, alerts come out. A story passes at a rate when exactly the alerts of the
-third column come, at the second given there, one frame sooner or later. Times count from the moment the
-story is about. Where nothing else is said the car drives at 90 km/h under the profile `euroncap_2026`.
+third column come, at the second given there, one frame sooner or later. "Told" counts every alert that is
+raised, worsens or told again; "stands until" means that it does not end before. Times count from the moment
+the story is about. Where nothing else is said the car drives at 90 km/h under the profile `euroncap_2026`.
 
 Printed by `python -m tests.scenarios`. The same stories are tests:
 `python -m pytest tests/scenarios/test_stories.py`.

@@ -11,6 +11,18 @@ from fnmatch import fnmatch
 from dms.records import Alert, Assessment, DriverState, Phase, Severity, UnknownCause
 
 ROUNDING_S = 0.01
+SENSING = "s[ey][ns]*.*"
+"""Every alert about the sensing: `sensor.…` or `system.…`."""
+_WORDS = {
+    "*": "any alert",
+    "[sd]*.*": "any alert but of `fatigue`",
+    SENSING: "any `sensor` or `system` alert",
+}
+
+
+def named(pattern: str) -> str:
+    """A type of alert, or a pattern of types, in words."""
+    return _WORDS.get(pattern, f"`{pattern}`")
 
 
 @dataclass(frozen=True)
@@ -22,7 +34,7 @@ class At:
     slack_s: float = 0.0
 
     def __str__(self) -> str:
-        return f"`{self.type}` at {self.at_s:g} s"
+        return f"{named(self.type)} at {self.at_s:g} s"
 
     def fits(self, alert: Alert, after_s: float, fps: float) -> bool:
         late_s = abs(after_s - self.at_s)
@@ -38,7 +50,7 @@ class Within:
     slack_s: float = 0.0
 
     def __str__(self) -> str:
-        return f"`{self.type}` within {self.by_s:g} s"
+        return f"{named(self.type)} within {self.by_s:g} s"
 
     def fits(self, alert: Alert, after_s: float, fps: float) -> bool:
         return fnmatch(alert.type, self.type) and 0 < after_s <= self.by_s + 1 / fps + ROUNDING_S
@@ -52,7 +64,7 @@ class Stands:
     type: str
 
     def __str__(self) -> str:
-        return f"`{self.type}` stands until {self.until_s:g} s"
+        return f"{named(self.type)} stands until {self.until_s:g} s"
 
     def wrong(self, run: Run) -> str | None:
         ended_s = [run.after_s(a) for a in run.alerts if a.phase is Phase.END and fnmatch(a.type, self.type)]
@@ -70,7 +82,7 @@ class Clears:
     type: str
 
     def __str__(self) -> str:
-        return f"`{self.type}` over by {self.by_s:g} s"
+        return f"{named(self.type)} over by {self.by_s:g} s"
 
     def wrong(self, run: Run) -> str | None:
         limit_s = self.by_s + 2 / run.fps + ROUNDING_S
@@ -156,7 +168,7 @@ class Told:
     by_s: float
 
     def __str__(self) -> str:
-        return f"`{self.type}` told {self.times} times by {self.by_s:g} s"
+        return f"{named(self.type)} told {self.times} times by {self.by_s:g} s"
 
     def wrong(self, run: Run) -> str | None:
         told = [
@@ -175,7 +187,7 @@ class Warns:
     type: str
 
     def __str__(self) -> str:
-        return f"`{self.type}` at least once by {self.by_s:g} s"
+        return f"{named(self.type)} at least once by {self.by_s:g} s"
 
     def wrong(self, run: Run) -> str | None:
         limit_s = self.by_s + 1 / run.fps + ROUNDING_S

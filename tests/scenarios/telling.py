@@ -14,7 +14,7 @@ from dms.config.cabin_file import read_cabin
 from dms.records import Alert
 from dms.resources import configs_folder
 from dms.testing import Story, watch
-from tests.scenarios.must import ROUNDING_S, At, Further, Run, Starting, Within
+from tests.scenarios.must import ROUNDING_S, At, Further, Run, Starting, Within, named
 
 RATES = (60.0, 30.0, 15.0, 10.0)
 """The finest first: the others are compared with it."""
@@ -44,8 +44,13 @@ class NamedStory:
     def expected(self) -> str:
         """What must come of it, in words."""
         items = [str(item) for item in self.must]
-        if not self.starting() and "*" not in self.also:
-            items.insert(0, "no alert")
+        beside = " or ".join(map(named, self.also))
+        if "*" in self.also:
+            items.append("others may come")
+        elif not self.starting():
+            items.insert(0, f"no alert but {beside}" if beside else "no alert")
+        elif beside:
+            items.append(f"beside it at most {beside}")
         return "; ".join(items)
 
     def run(self, fps: float) -> Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,9 @@ from dms import app
 from dms.config import Config, SourceConfig
 from dms.control.levels import LEVELS
 from dms.control.policy import Load
+from dms.recording.blackbox import BlackBox
+from dms.records import Judgement, Message
+from dms.sources import open_source
 from dms.testing import ScriptedSource
 
 FP32 = {name: {"precision": "fp32"} for name in ("face", "eyes", "fatigue", "distraction")}
@@ -95,6 +99,30 @@ def told_by_run(cache: Path, source: dict[str, object], **sections: object) -> l
     return lines
 
 
+@pytest.mark.parametrize("control", [False, True])
+def test_checkpoints_are_taken_where_a_black_box_is_open(
+    control: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: list[Message] = []
+    monkeypatch.setattr(BlackBox, "publish", lambda box, message: got.append(message))
+    sinks = {"blackbox": {"folder": str(tmp_path / "box")}}
+    told_by_run(tmp_path, {}, sinks=sinks, control={"enabled": control})
+    taken = [message.checkpoint is not None for message in got if isinstance(message, Judgement)]
+    assert taken == [True] + [False] * (len(taken) - 1)
+    got.clear()
+    wanted = config(tmp_path, source={"uri": str(tmp_path / "pictures"), "realtime": False}, sinks=sinks)
+    judged: list[Judgement] = []
+    with closing(open_source(wanted.source)) as source:
+        app.judge_recording(
+            wanted,
+            source,
+            lambda origin: [],
+            lambda: False,
+            lambda frame, judgement: judged.append(judgement),
+        )
+    assert [judgement.checkpoint for judgement in judged] == [None] * 12
+
+
 def test_a_paced_run_tells_its_level_from_the_start(tmp_path: Path) -> None:
     assert any("level 0" in line and "start" in line for line in told_by_run(tmp_path, {}))
 
@@ -109,3 +137,19 @@ def test_without_control_there_is_none(
     assert len(levels) == 1
     assert "fixed: The level is not controlled in this run." in levels[0]
     assert "sensors" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_what_the_profiles_leave_untold_is_said_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    silent = tmp_path / "silent.yaml"
+    silent.write_text("name: silent\nversion: 1\ndescription: x\nextends: eu_ddaw\ndrop: [no_face]\n")
+    inputs = {"acknowledge": {"key": {"terminal": False}}}
+    with app.open_pipeline(config(tmp_path, alerts={"profiles": [str(silent)]}, inputs=inputs), "test"):
+        told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    for words in (
+        "sleep is not watched",
+        "not told within 10 s: no_face;",
+        "fatigue.ddaw stays until it is acknowledged",
+    ):
+        assert any(line.startswith("alerts.profiles: ") and words in line for line in told), words

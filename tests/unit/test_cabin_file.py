@@ -53,7 +53,7 @@ def test_overlapping_zones_are_refused_by_name(tmp_path):
     [
         ([10, -10], [-60, -40], "rising"),
         ([-10, 10], [-95, -40], "-90"),
-        ([-10, 10], [-10, 10], "straight ahead"),
+        ([-10, 10], [-10, 10], "lies over the road"),
         ([float("nan"), 10], [-60, -40], "finite"),
         (["left", 10], [-60, -40], "number"),
     ],
@@ -62,6 +62,21 @@ def test_a_box_that_is_none_is_refused(tmp_path, yaw_deg, pitch_deg, told):
     text = refused(cabin(tmp_path, lap=zone(yaw_deg, pitch_deg)))
     assert "zones.lap" in text
     assert told in text
+
+
+@pytest.mark.parametrize(
+    ("name", "yaw_deg", "pitch_deg", "told"),
+    [
+        ("cluster", [1, 90], [-80, 80], "zones.cluster: it lies over the road"),
+        ("driver_mirror", [-120, -1], [-20, 10], "zones.driver_mirror: it lies over the road"),
+        ("inner_mirror", [18, 42], [8, 28], "zones.inner_mirror: it lies over the road"),
+        ("cluster", [26.6, 54.6], [-5.1, 16.9], "zone cluster must lie below the road"),
+        ("lap", [26.6, 54.6], [-5.1, 16.9], "zone lap must lie below the road"),
+        ("cluster", [10, 40], [-36, -16], "zone cluster must lie within 25 degrees to each side"),
+    ],
+)
+def test_a_zone_where_it_cannot_be_is_refused(tmp_path, name, yaw_deg, pitch_deg, told):
+    assert told in refused(cabin(tmp_path, **{name: zone(yaw_deg, pitch_deg)}))
 
 
 @pytest.mark.parametrize("text", ["- a list", "zones: [", "", "name: x\nzones: {}\ncolour: red\n"])

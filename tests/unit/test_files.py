@@ -4,6 +4,7 @@ import errno
 import os
 from multiprocessing import get_context
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -90,6 +91,37 @@ def test_a_rename_that_fails_takes_back_those_before_it(
         write_together({first: b"new", fresh: b"new", last: b"new"})
     assert (first.read_bytes(), last.read_bytes()) == (b"old", b"old")
     assert sorted(os.listdir(tmp_path)) == ["first", "last"]
+
+
+def refuses(*_: object, **__: object) -> NoReturn:
+    """What a disk that turned read-only says, even to who deletes what is not there."""
+    raise OSError(errno.EROFS, "Read-only file system")
+
+
+def test_a_disk_that_turned_read_only_is_an_input_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("write_bytes", "replace", "unlink"):
+        monkeypatch.setattr(Path, name, refuses)
+    with pytest.raises(InputError, match=r"summary: Read-only file system; what was there is unchanged"):
+        write_bytes_atomically(tmp_path / "summary", b"new")
+
+
+def test_what_cannot_be_taken_back_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, fresh, last = tmp_path / "first", tmp_path / "fresh", tmp_path / "last"
+    first.write_bytes(b"old")
+    real = Path.replace
+
+    def turns_read_only(path: Path, target: Path) -> Path:
+        if target != last:
+            return real(path, target)
+        for name in ("replace", "unlink"):
+            monkeypatch.setattr(Path, name, refuses)
+        return refuses()
+
+    monkeypatch.setattr(Path, "replace", turns_read_only)
+    with pytest.raises(InputError, match=rf"last: Read-only file system; new are now {first}, {fresh}"):
+        write_together({first: b"new", fresh: b"new", last: b"new"})
 
 
 def test_files_written_together_leave_nothing_behind(tmp_path: Path) -> None:

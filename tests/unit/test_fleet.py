@@ -25,6 +25,7 @@ from dms.fleet.guarded import Guarded
 from dms.fleet.heart import Heart
 from dms.fleet.sharing import Shared, open_shared
 from dms.pipeline import Pipeline
+from dms.recording.blackbox import BlackBox
 from dms.records import DriverState, Frame, Health, HealthState, Judgement, Message, UnknownCause, Vitals
 from dms.scheduler import Scheduler
 from dms.service import Notifier
@@ -362,6 +363,28 @@ def test_a_vehicle_too_long_for_a_topic_fails_at_start() -> None:
 def test_a_missing_file_names_its_camera() -> None:
     with pytest.raises(InputError, match=r"cameras: rear: source 'missing\.mp4'"):
         run(config_for("rear", uri="missing.mp4"), print)
+
+
+def test_the_black_box_of_each_camera_gets_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: dict[BlackBox, list[Judgement]] = {}
+
+    def publish(box: BlackBox, message: Message) -> None:
+        if isinstance(message, Judgement):
+            got.setdefault(box, []).append(message)
+
+    monkeypatch.setattr(BlackBox, "publish", publish)
+    script = tmp_path / "short.yaml"
+    script.write_text("duration_s: 1\n")
+    config = Config.model_validate(
+        {
+            "cameras": {name: {"uri": "sim:" + str(script), "realtime": False} for name in ("front", "rear")},
+            "sinks": {"blackbox": {"folder": str(tmp_path / "box")}},
+        }
+    )
+    run(config, lambda line: None)
+    assert [told[0].checkpoint is not None for told in got.values()] == [True, True]
 
 
 def test_recordings_run_to_their_ends_each_into_its_own_file(tmp_path: Path) -> None:

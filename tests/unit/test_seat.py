@@ -1,16 +1,19 @@
 import json
 import logging
 import re
+import threading
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from dms import seat as seats
 from dms.assess import Assessor
 from dms.cli.seat import seat as command
 from dms.config.assess import AssessConfig
 from dms.config.seat import SeatConfig
+from dms.errors import InputError
 from dms.records import Assessment, DriverState, Judgement, Observation
 from dms.seat import WRITE_EVERY_S, Seat, SeatSink, seat_sinks
 from dms.testing import Story
@@ -102,7 +105,7 @@ def kept(figures, **changes):
         "\x00",
         kept({}, version=2),
         kept({}, date="yesterday"),
-        kept({}, date=(date.today() - timedelta(days=200)).isoformat()),
+        kept({}, date="2999-01-01"),
         kept([1, 2]),
         kept({"open_right_any": 7}),
         kept({"open_right_any": "wide"}),
@@ -120,6 +123,34 @@ def test_a_file_that_is_no_good_is_told_set_aside_and_learned_anew(tmp_path, cap
     assert (tmp_path / "seat-driver.bad").read_text() == content
     drive(agreed(tmp_path))
     assert path.exists()
+
+
+def test_what_is_too_old_is_deleted(tmp_path, caplog):
+    path, written = tmp_path / "seat-driver.json", {}
+    for days in (-1, 180, 181):
+        path.write_text(kept({"open_right_any": 0.8}, date=(date.today() - timedelta(days=days)).isoformat()))
+        with caplog.at_level(logging.INFO):
+            written[days] = Seat(agreed(tmp_path)).read()
+    assert written == {-1: {"open_right_any": 0.8}, 180: {"open_right_any": 0.8}, 181: {}}
+    assert "older than 180 days: deleted" in caplog.text
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path, monkeypatch, caplog):
+    gate = threading.Event()
+    monkeypatch.setattr(seats, "CLOSE_WITHIN_S", 0.05)
+    monkeypatch.setattr(Seat, "write", lambda self, figures: gate.wait())
+    for messages in ([], [moment(100.0), moment(100.0 + WRITE_EVERY_S)]):
+        sink = SeatSink(agreed(tmp_path), Learned())
+        for message in messages:
+            sink.publish(message)
+        sink.close()
+        assert sink.fault() == "the driver's baseline is not kept: the disk took longer than 0.05 s"
+    threads = [thread for thread in threading.enumerate() if thread.name == "seat"]
+    assert [thread.daemon for thread in threads] == [True, True], "none holds up the interpreter either"
+    gate.set()
+    for thread in threads:
+        thread.join()
 
 
 def test_figures_of_no_known_name_are_ignored(tmp_path):
@@ -167,3 +198,25 @@ def test_show_tells_why_nothing_is_kept_and_that_consent_is_off(tmp_path):
     assert "seat.consent is off" in shown
     agreed_too = CliRunner().invoke(command, ["show", *option, "--set", "seat.consent=true"]).output
     assert "seat.consent is off" not in agreed_too
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"ver', "will be set aside"),
+        (kept({"open_right_any": 7}), "no levels between 0 and 1"),
+        (kept({"open_right_any": 0.8}).replace(date.today().isoformat(), "2020-01-01"), "will be deleted"),
+    ],
+)
+def test_show_tells_a_file_that_is_no_good(tmp_path, text, why):
+    (tmp_path / "seat-driver.json").write_text(text)
+    shown = CliRunner().invoke(command, ["show", "--set", f"seat.folder={tmp_path}"])
+    assert isinstance(shown.exception, InputError)
+    assert why in str(shown.exception)
+    assert text in shown.output
+    assert (tmp_path / "seat-driver.json").read_text() == text
+
+
+def test_the_file_is_its_owners_alone(tmp_path):
+    Seat(agreed(tmp_path)).write({"open_right_any": 0.8})
+    assert (tmp_path / "seat-driver.json").stat().st_mode & 0o777 == 0o600

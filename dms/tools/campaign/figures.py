@@ -15,7 +15,8 @@ from dms.tools.score.intervals import Interval
 class GroupFigures:
     """One group. Of `due` events so many were `missed`, of these so many in silence: nothing said unknown.
 
-    Intervals are of 95 % and count events as if they were independent, which those of one face are not.
+    A figure with nothing to count is None. Intervals are of 95 % and count events as if they were
+    independent, which those of one face are not.
     """
 
     factor: str
@@ -25,12 +26,12 @@ class GroupFigures:
     due: int
     missed: int
     silent: int
-    miss_rate: float
-    miss_interval: Interval
+    miss_rate: float | None
+    miss_interval: Interval | None
     false: dict[str, int]
-    false_per_hour: float
-    false_interval: Interval
-    availability: float
+    false_per_hour: float | None
+    false_interval: Interval | None
+    availability: float | None
     kinds: dict[str, tuple[int, int]]
     median_delay_s: float | None
 
@@ -62,12 +63,12 @@ def _of(trials: Sequence[Trial]) -> GroupFigures:
         due=len(fates),
         missed=missed,
         silent=sum(fate.silent for fate in fates),
-        miss_rate=missed / len(fates) if fates else 0.0,
-        miss_interval=intervals.share(missed, len(fates)) or (0.0, 1.0),
+        miss_rate=missed / len(fates) if fates else None,
+        miss_interval=intervals.share(missed, len(fates)),
         false={kind: false.count(kind) for kind in dict.fromkeys(false)},
-        false_per_hour=len(false) / hours if hours else 0.0,
-        false_interval=intervals.rate(len(false), hours) or (0.0, 0.0),
-        availability=sum(trial.judged_s for trial in trials) / seconds if seconds else 0.0,
+        false_per_hour=len(false) / hours if hours else None,
+        false_interval=intervals.rate(len(false), hours),
+        availability=sum(trial.judged_s for trial in trials) / seconds if seconds else None,
         kinds=by_kind(fates),
         median_delay_s=intervals.quantile(delays, 0.5) if delays else None,
     )

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dms import pictures
 from dms.tools.campaign.figures import GroupFigures
+from dms.tools.score.intervals import Interval
+from dms.tools.score.report import error_bars, percent, rate, table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 HEAD = (
     "factor", "group", "hours", "due", "missed", "silent", "miss rate (95 %)", "false/h (95 %)",
@@ -22,12 +29,7 @@ def rows(groups: Sequence[GroupFigures]) -> list[tuple[str, ...]]:
 
 def text(groups: Sequence[GroupFigures]) -> str:
     """A table for a terminal."""
-    table = rows(groups)
-    widths = [max(len(row[i]) for row in table) for i in range(len(HEAD))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    )
+    return table(rows(groups))
 
 
 def markdown(groups: Sequence[GroupFigures]) -> str:
@@ -37,8 +39,6 @@ def markdown(groups: Sequence[GroupFigures]) -> str:
 
 
 def _row(of: GroupFigures) -> tuple[str, ...]:
-    low, high = of.miss_interval
-    few, many = of.false_interval
     missed = [f"{kind} {due - found}/{due}" for kind, (found, due) in of.kinds.items() if found < due]
     return (
         of.factor,
@@ -47,9 +47,9 @@ def _row(of: GroupFigures) -> tuple[str, ...]:
         str(of.due),
         str(of.missed),
         str(of.silent),
-        f"{of.miss_rate:.0%} ({low:.0%} to {high:.0%})",
-        f"{of.false_per_hour:.1f} ({few:.1f} to {many:.1f})",
-        f"{of.availability:.1%}",
+        percent(of.miss_rate, of.miss_interval),
+        rate(of.false_per_hour, of.false_interval),
+        "-" if of.availability is None else f"{of.availability:.1%}",
         "-" if of.median_delay_s is None else f"{of.median_delay_s:+.2f} s",
         ", ".join(missed) or "-",
         ", ".join(f"{kind} {count}" for kind, count in of.false.items()) or "-",
@@ -60,26 +60,35 @@ def plot(groups: Sequence[GroupFigures], path: Path) -> None:
     """Miss rates with their intervals, the silent part dark, and false alerts an hour, as PNG."""
     figure = pictures.figure(11, 1.6 + 0.3 * len(groups))
     misses, false = figure.subplots(1, 2, sharey=True)
-    labels = [f"{g.factor}: {g.name}" for g in groups]
     factors = list(dict.fromkeys(g.factor for g in groups))
-    colours = [COLOURS[factors.index(g.factor) % len(COLOURS)] for g in groups]
-    rates = [g.miss_rate for g in groups]
-    misses.barh(
-        labels, rates, xerr=_errors(rates, [g.miss_interval for g in groups]), color=colours, ecolor="#555"
-    )
-    misses.barh(labels, [g.silent / g.due if g.due else 0.0 for g in groups], color="#222", height=0.4)
+    colours = {factor: COLOURS[n % len(COLOURS)] for n, factor in enumerate(factors)}
+    _bars(misses, groups, colours, [(g.miss_rate, g.miss_interval) for g in groups])
+    silent = [g.silent / g.due if g.due else math.nan for g in groups]
+    misses.barh(_labels(groups), silent, color="#222", height=0.4)
     misses.set(xlim=(0, 1.02), title="Share of events missed (dark: in silence)")
     misses.invert_yaxis()
-    rates = [g.false_per_hour for g in groups]
-    false.barh(
-        labels, rates, xerr=_errors(rates, [g.false_interval for g in groups]), color=colours, ecolor="#555"
-    )
+    _bars(false, groups, colours, [(g.false_per_hour, g.false_interval) for g in groups])
     false.set(title="False alerts an hour of eventful driving")
     pictures.save(figure, path)
 
 
-def _errors(values: Sequence[float], spans: Sequence[tuple[float, float]]) -> list[list[float]]:
-    return [
-        [max(0.0, value - low) for value, (low, _) in zip(values, spans, strict=True)],
-        [max(0.0, high - value) for value, (_, high) in zip(values, spans, strict=True)],
-    ]
+def _bars(
+    axes: Axes,
+    groups: Sequence[GroupFigures],
+    colours: Mapping[str, str],
+    figures: Sequence[tuple[float | None, Interval | None]],
+) -> None:
+    """A bar a group with its interval; none, but its label, where there was nothing to count."""
+    values = [math.nan if value is None else value for value, _ in figures]
+    spans = [span or (math.nan, math.nan) for _, span in figures]
+    axes.barh(
+        _labels(groups),
+        values,
+        xerr=error_bars(values, spans),
+        color=[colours[g.factor] for g in groups],
+        ecolor="#555",
+    )
+
+
+def _labels(groups: Sequence[GroupFigures]) -> list[str]:
+    return [f"{g.factor}: {g.name}" for g in groups]

@@ -9,7 +9,6 @@ from dms.alerts import load_profile
 from dms.app import judge_recording
 from dms.config import Config
 from dms.records import Judgement, Message
-from dms.summary import UNJUDGED
 from dms.tools.campaign.drive import Drive, events_of
 from dms.tools.campaign.plan import Group, script_of
 from dms.tools.event_truth import joined
@@ -62,26 +61,23 @@ def judged(group: Group, seed: int) -> Trial:
         if t.due
     ]
     false = tuple(alert.types[0] for alert in score.false)
-    return Trial(group, seed, summary.recorded_s, told.judged_s, tuple(fates), false)
+    judged_s = summary.availability * summary.recorded_s
+    return Trial(group, seed, summary.recorded_s, judged_s, tuple(fates), false)
 
 
 class _Told:
-    """A sink that keeps when the driver was said to be judged, and judged in full."""
+    """A sink that keeps when nothing of the driver was said to be unknown."""
 
     name = "campaign"
 
     def __init__(self) -> None:
         self._moments: list[tuple[float, bool]] = []
-        self.judged_s = 0.0
 
     def publish(self, message: Message) -> None:
         if not isinstance(message, Judgement) or message.observation.frame_id < 0:
             return
         verdict = message.assessment
-        now_s = verdict.captured_s
-        if self._moments and verdict.state.value not in UNJUDGED:
-            self.judged_s += now_s - self._moments[-1][0]
-        self._moments.append((now_s, not verdict.unknown_causes))
+        self._moments.append((verdict.captured_s, not verdict.unknown_causes))
 
     def sure_share(self, start_s: float, end_s: float) -> float:
         """Share of the moments between in which nothing was said to be unknown."""

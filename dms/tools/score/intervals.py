@@ -39,9 +39,9 @@ def quantile(ordered: Sequence[float], q: float) -> float:
 
 
 def median(ordered: Sequence[float]) -> Interval | None:
-    """Interval of the median of sorted values by their ranks; None of fewer than six, which give none."""
-    n = len(ordered)
-    rank = math.floor((n - Z * math.sqrt(n)) / 2)
-    if n < 6 or rank < 0:
-        return None
-    return ordered[rank], ordered[n - 1 - rank]
+    """Exact interval of the median of sorted values, by their ranks; None of fewer than six."""
+    n, rank, tail = len(ordered), -1, 1
+    while 40 * tail <= 2**n:  # each tail of the binomial distribution holds at most 2.5 %
+        rank += 1
+        tail += math.comb(n, rank + 1)
+    return None if rank < 0 else (ordered[rank], ordered[n - 1 - rank])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dms import pictures
-from dms.tools.score.figures import ALL, ClassFigures, Figures, Run
+from dms.tools.score.figures import ALL, ClassFigures, Figures, LeftOut, Run
 from dms.tools.score.intervals import Interval
 
 HEAD = (
@@ -16,11 +16,51 @@ HEAD = (
 
 
 def text(figures: Figures) -> str:
-    """A table with a line a class, all of them first."""
+    """A table with a line a class, all of them first, then what is in no figure."""
     rows = [HEAD, *(_row(name, of) for name, of in figures.classes.items())]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join([_headline(figures), "", *(line.rstrip() for line in lines)])
+    notes = [line for of in figures.left_out for line in _left_out(of, several=len(figures.left_out) > 1)]
+    return "\n".join([_headline(figures), "", table(rows), "", *notes])
+
+
+def _left_out(of: LeftOut, *, several: bool) -> Iterator[str]:
+    """By which rules a recording was scored, and what of it is in no figure."""
+    head = f"{of.recording}: " if several else ""
+    yield f"{head}scored by {', '.join(f'{name} {digest}' for name, digest in of.profiles.items())}"
+    if of.events_without_rule:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in of.events_without_rule.items())
+        yield f"{head}not counted, no rule of {', '.join(of.profiles)} must tell them: {kinds}"
+    if of.coverage is not None:
+        yield from (head + line for line in of.coverage.lines())
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows, the head among them, as columns for a terminal."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def percent(value: float | None, interval: Interval | None) -> str:
+    """A share with its interval."""
+    if value is None or interval is None:
+        return "-"
+    return f"{value:.0%} ({interval[0]:.0%} to {interval[1]:.0%})"
+
+
+def rate(value: float | None, interval: Interval | None) -> str:
+    """A rate with its interval."""
+    if value is None or interval is None:
+        return "-"
+    return f"{value:.1f} ({interval[0]:.1f} to {interval[1]:.1f})"
+
+
+def error_bars(values: Sequence[float], spans: Sequence[Interval]) -> list[list[float]]:
+    """How far intervals reach below and above their values, as matplotlib takes them."""
+    return [
+        [max(0.0, value - low) for value, (low, _) in zip(values, spans, strict=True)],
+        [max(0.0, high - value) for value, (_, high) in zip(values, spans, strict=True)],
+    ]
 
 
 def _headline(figures: Figures) -> str:
@@ -37,25 +77,13 @@ def _row(name: str, of: ClassFigures) -> tuple[str, ...]:
         name,
         str(of.due),
         str(of.found),
-        _percent(of.recall, of.recall_interval),
+        percent(of.recall, of.recall_interval),
         str(of.alerts),
         str(of.false),
-        _percent(of.precision, of.precision_interval),
-        _rate(of.false_per_hour, of.false_per_hour_interval),
+        percent(of.precision, of.precision_interval),
+        rate(of.false_per_hour, of.false_per_hour_interval),
         _delays(of),
     )
-
-
-def _percent(value: float | None, interval: Interval | None) -> str:
-    if value is None or interval is None:
-        return "-"
-    return f"{value:.0%} ({interval[0]:.0%} to {interval[1]:.0%})"
-
-
-def _rate(value: float | None, interval: Interval | None) -> str:
-    if value is None or interval is None:
-        return "-"
-    return f"{value:.1f} ({interval[0]:.1f} to {interval[1]:.1f})"
 
 
 def _delays(of: ClassFigures) -> str:
@@ -70,12 +98,13 @@ def plot(runs: Sequence[Run], figures: Figures, path: Path) -> None:
     of = {name: c for name, c in figures.classes.items() if c.recall is not None}
     shares = [c.recall or 0.0 for c in of.values()]
     spans = [c.recall_interval or (0.0, 1.0) for c in of.values()]
-    errors = [
-        [max(0.0, share - span[0]) for share, span in zip(shares, spans, strict=True)],
-        [max(0.0, span[1] - share) for share, span in zip(shares, spans, strict=True)],
-    ]
     labels = [f"{name} ({c.found}/{c.due})" for name, c in of.items()]
-    left.barh(labels, shares, xerr=errors, color=["#444" if name == ALL else "#4a90d9" for name in of])
+    left.barh(
+        labels,
+        shares,
+        xerr=error_bars(shares, spans),
+        color=["#444" if name == ALL else "#4a90d9" for name in of],
+    )
     left.set(xlim=(0, 1.02), xlabel="events told", title="Recall, with 95 % intervals")
     left.invert_yaxis()
     delays = [t.delay_s for run in runs for t in run.score.told if t.due and t.delay_s is not None]

@@ -116,7 +116,14 @@ def _open_drive(
         source = Laps(config.source, recording.length_s, clock, drive.at_frame)
         stack.callback(source.close)
         controlled = stack.enter_context(
-            app.open_controlled(config, engines, "soak", cheapest=cheapest, interval_s=1 / source.fps)
+            app.open_controlled(
+                config,
+                engines,
+                "soak",
+                cheapest=cheapest,
+                interval_s=1 / source.fps,
+                checkpoint=app.box_checkpoints(config),
+            )
         )
         tree = SensorTree(folder / "device")
         governor = stack.enter_context(_open_governor(config, controlled, tree, clock, order))

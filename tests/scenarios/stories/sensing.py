@@ -3,13 +3,11 @@
 import math
 
 from dms.records import DriverState, UnknownCause
-from tests.scenarios.must import At, Has, NeverSays, Says, Within
+from tests.scenarios.must import SENSING, At, Has, NeverSays, Says, Within
 from tests.scenarios.telling import story
 
 ATTENTIVE, FAULT = DriverState.ATTENTIVE, DriverState.FAULT
 MICROSLEEP = "fatigue.microsleep"
-TOLD = "s[ey][ns]*.*"
-"""Told as `sensor.…` or `system.…`."""
 
 
 @story(
@@ -34,7 +32,7 @@ def covered_distracted(driver):
 
 @story(
     "drives in the dark without the camera's own light",
-    Within(10, TOLD),
+    Within(10, SENSING),
     Says(3, 15, UnknownCause.DARK),
     NeverSays(1, 15, ATTENTIVE),
 )
@@ -59,7 +57,10 @@ def street_lamps(driver):
 
 
 @story(
-    "has the sun in the lens", Within(10, TOLD), Says(4, 15, UnknownCause.GLARE), NeverSays(1, 15, ATTENTIVE)
+    "has the sun in the lens",
+    Within(10, SENSING),
+    Says(4, 15, UnknownCause.GLARE),
+    NeverSays(1, 15, ATTENTIVE),
 )
 def glare(driver):
     driver.glare(15).attentive(3)
@@ -74,7 +75,7 @@ def avenue(driver):
 
 @story(
     "is watched by a frozen camera, open-eyed in its last picture",
-    Within(10, TOLD),
+    Within(10, SENSING),
     Says(4, 15, UnknownCause.FROZEN),
     NeverSays(4, 15, ATTENTIVE),
 )
@@ -82,7 +83,7 @@ def frozen(driver):
     driver.frozen(15).attentive(3)
 
 
-@story("is frozen with closed eyes: the last picture is no sleep", Within(10, TOLD), also=(MICROSLEEP,))
+@story("is frozen with closed eyes: the last picture is no sleep", Within(10, SENSING), also=(MICROSLEEP,))
 def frozen_closed(driver):
     driver.closed(0.4).but(15, openness=0.05, change=0.0).attentive(3)
 
@@ -105,7 +106,7 @@ def defocused(driver):
 
 @story(
     "has his camera turned by the passenger",
-    Within(10, TOLD),
+    Within(10, SENSING),
     Says(9, 20, UnknownCause.CAMERA_MOVED),
     also=("distraction.long",),
     lead=False,
@@ -114,30 +115,36 @@ def camera_moved(driver):
     driver.driving(90).attentive(70).here().camera_moved(20)
 
 
-@story("loses his camera", Within(10, TOLD), Says(4, 15, FAULT), NeverSays(1, 15, ATTENTIVE))
+@story("loses his camera", Within(10, SENSING), Says(4, 15, FAULT), NeverSays(1, 15, ATTENTIVE))
 def camera_lost(driver):
     driver.camera_lost(15).attentive(3)
 
 
 @story(
-    "is watched by a failing eyes engine", Within(10, TOLD), Says(9, 15, FAULT), NeverSays(1, 15, ATTENTIVE)
+    "is watched by a failing eyes engine",
+    Within(10, SENSING),
+    Says(9, 15, FAULT),
+    NeverSays(1, 15, ATTENTIVE),
 )
 def engine_failed(driver):
     driver.failing(15, "eyes").attentive(3)
 
 
-@story("is watched by a failing face engine: no empty seat", Within(10, TOLD), NeverSays(1, 15, ATTENTIVE))
+@story("is watched by a failing face engine: no empty seat", Within(10, SENSING), NeverSays(1, 15, ATTENTIVE))
 def face_engine_failed(driver):
     driver.failing(15, "face").attentive(3)
 
 
-@story("is watched without the hands' engine: the rest goes on", At(3.0, "distraction.long"), also=(TOLD,))
+@story("is watched without the hands' engine: the rest goes on", At(3.0, "distraction.long"), also=(SENSING,))
 def hands_engine_failed(driver):
     driver.failing(15, "distraction").usually(faults=("distraction",)).here().look_at("lap", 4).attentive(5)
 
 
 @story(
-    "is judged on old results", Within(10, TOLD), Says(1, 10, UnknownCause.STALE), NeverSays(1, 10, ATTENTIVE)
+    "is judged on old results",
+    Within(10, SENSING),
+    Says(1, 10, UnknownCause.STALE),
+    NeverSays(1, 10, ATTENTIVE),
 )
 def stale(driver):
     driver.stale(10).attentive(3)
@@ -145,7 +152,7 @@ def stale(driver):
 
 @story(
     "is judged twice a second: too seldom for closures",
-    Within(15, TOLD, 0.5),
+    Within(15, SENSING, 0.5),
     Says(12, 20, UnknownCause.OVERLOAD),
 )
 def overload(driver):
@@ -243,7 +250,7 @@ def leaning_in(driver):
 
 @story(
     "shares the picture with a face as large as his own",
-    Within(10, TOLD),
+    Within(10, SENSING),
     Says(5, 15, UnknownCause.TWO_DRIVERS),
 )
 def two_drivers(driver):

@@ -68,6 +68,23 @@ def test_the_head_in_place_of_the_eyes_widens_a_limit_that_says_so():
         assert (start.captured_s, start.evidence["off_road_s.at_least"]) == (after_s, after_s)
 
 
+def test_the_head_in_place_of_the_eyes_may_need_less_too():
+    sooner = {**AWAY, "when": {"off_road_s": {"at_least": 6.0, "by_head": 3.0, "hold_above": 0.0}}}
+    for gaze_source, after_s in (("gaze", 6.0), ("head", 3.0)):
+        [start] = Drive(profile(sooner)).grow("off_road_s").play(10.0, gaze_source=gaze_source)
+        assert (start.captured_s, start.evidence["off_road_s.at_least"]) == (after_s, after_s)
+
+
+@pytest.mark.parametrize(("gaze_source", "after_s"), [("gaze", 3.0), ("head", 4.5)])
+def test_a_frame_that_shows_neither_head_nor_eyes_changes_no_limit(gaze_source, after_s):
+    wide = {**AWAY, "when": {"off_road_s": {"at_least": 3.0, "by_head": 4.5, "hold_above": 0.0}}}
+    drive = Drive(profile(wide)).grow("off_road_s")
+    assert drive.play(2.5, gaze_source=gaze_source) == []
+    drive.play(1.0, gaze_source=None)
+    drive.play(3.0, gaze_source=gaze_source)
+    assert [change.captured_s for change in drive.changes] == [after_s]
+
+
 def test_a_limit_from_above():
     empty = {**AWAY, "when": {"attend_buffer_s": {"at_most": 0.0, "hold_below": 0.5}}, "cause": "x"}
     drive = Drive(profile(empty))

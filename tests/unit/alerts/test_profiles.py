@@ -42,7 +42,7 @@ def write(tmp_path):
 
 def refused(path, *sensitivity):
     with pytest.raises(ConfigError) as caught:
-        load_profile(path, *sensitivity)
+        load_placed(path, *sensitivity)
     return str(caught.value)
 
 
@@ -69,6 +69,30 @@ def test_a_rule_alike_is_changed_in_its_place_and_keeps_its_clamp(write):
     assert placed.profile.hash != load_profile("euroncap_2026").hash
 
 
+FAST = {"from_kmh": 50, "down_to_kmh": 48}
+
+
+def test_bands_of_speed_stand_together_in_the_place_of_one_rule(write):
+    bands = [{**LONG, "when": away(4.0)}, {**LONG, "when": away(2.5), "speed": FAST}]
+    chain = [
+        rule
+        for rule in load_profile(write({**EXTENDING, "rules": bands})).rules
+        if rule.chain == "eyes_off_road"
+    ]
+    base = [rule for rule in load_profile("euroncap_2026").rules if rule.chain == "eyes_off_road"]
+    assert [rule.type for rule in chain] == [base[0].type, base[1].type, *(rule.type for rule in base[1:])]
+    first, second = (rule.when["off_road_s"] for rule in chain[1:3])
+    assert (first.at_least, second.at_least) == (4.0, 2.5)
+    assert first.clamp == second.clamp == (2.0, 4.0)
+
+
+@pytest.mark.parametrize("only_escalates", [False, True])
+def test_one_rule_given_twice_is_refused(write, only_escalates):
+    rule = {**LONG, "when": away(2.5), "only_escalates": only_escalates}
+    [line] = refused(write({**EXTENDING, "rules": [rule, rule]})).splitlines()
+    assert "rule distraction.long is reached no later than distraction.long before it" in line
+
+
 def test_rules_are_added_and_dropped(write):
     path = write({**EXTENDING, "drop": ["phone", "fatigue.yawn"], "rules": [RULE]})
     before, after = (load_profile(name).rules for name in ("euroncap_2026", path))
@@ -85,14 +109,15 @@ def test_a_profile_may_extend_a_file_beside_it(write):
 
 
 def test_sensitivity_moves_what_states_a_clamp():
-    sharp = load_profile("euroncap_2026", {"distraction": 1.25})
+    sharp = load_placed("euroncap_2026", {"distraction": 1.25}).profile
     moved = {
         rule.type: rule.when["off_road_s"].at_least
         for rule in reversed(sharp.rules)
         if "off_road_s" in rule.when
     }
     assert moved["distraction.long"] == 2.4
-    assert load_profile("euroncap_2026", {"distraction": 1.0}).hash == load_profile("euroncap_2026").hash
+    same = load_placed("euroncap_2026", {"distraction": 1.0}).profile
+    assert same.hash == load_profile("euroncap_2026").hash
     assert [rule for rule in sharp.rules if rule.area == "fatigue"] == [
         rule for rule in load_profile("euroncap_2026").rules if rule.area == "fatigue"
     ]
@@ -101,7 +126,35 @@ def test_sensitivity_moves_what_states_a_clamp():
 def test_sensitivity_beyond_a_clamp_is_refused_with_what_may_be_given():
     told = refused("euroncap_2026", {"distraction": 2.0})
     assert "euroncap_2026.yaml:83: rule distraction.vats" in told
-    assert "off_road_30s from 10 to 5, out of its clamp of 6 to 12: give 0.833 to 1.67" in told
+    assert (
+        "alerts.sensitivity.distraction of 2 takes off_road_30s out of its clamp: give 0.834 to 1.5" in told
+    )
+
+
+@pytest.mark.parametrize("profiles", [("euroncap_2026",), ("euroncap_2026", "eu_addw"), ("fleet_guardian",)])
+@pytest.mark.parametrize("area", ["fatigue", "distraction"])
+def test_what_sensitivity_is_told_to_give_is_taken(profiles, area):
+    def load(factor):
+        return load_profiles(AlertsConfig(profiles=profiles, sensitivity={area: factor}))
+
+    for wrong in (0.1, 10.0):
+        with pytest.raises(ConfigError) as told:
+            load(wrong)
+        low, high = (float(end) for end in str(told.value).partition(": give ")[2].split(" to "))
+        load(low)
+        load(high)
+        with pytest.raises(ConfigError):
+            load(low - 0.002)
+        with pytest.raises(ConfigError):
+            load(high + 0.002)
+
+
+def test_sensitivity_moves_no_trigger_below_its_release(write):
+    limit = away(6.0, by_head=3.0, hold_above=2.5, clamp=[3.0, 6.0])
+    path = write({**PROFILE, "rules": [{**RULE, "when": limit}]})
+    told = refused(path, {"distraction": 2.0})
+    assert told.startswith(f"{path}:6: rule distraction.long: alerts.sensitivity.distraction of 2 takes")
+    assert told.endswith("hold_above (2.5) > by_head (1.5)")
 
 
 def test_sensitivity_that_moves_nothing_is_refused():
@@ -132,6 +185,7 @@ def test_several_are_read_and_one_given_twice_is_one(write):
         ({"when": {"off_road_s": {"at_most": 3.0, "hold_above": 1.0}}}, "hold_above goes with at_least"),
         ({"when": {"off_road_s": {"at_most": 3.0, "clamp": [1, 4]}}}, "clamp goes with at_least only"),
         ({"when": away(3.0, hold_above=4.0)}, "release above trigger"),
+        ({"when": away(6.0, by_head=3.0, hold_above=5.0)}, "hold_above (5) > by_head (3)"),
         ({"when": {"attend_buffer_s": {"at_most": 1.0, "hold_below": 0.5}}}, "release below trigger"),
         ({"when": away(3.0, clamp=[4.0, 5.0])}, "at_least (3) is out of its clamp: 4 to 5"),
         ({"when": away(3.0, hold_above=2.5, clamp=[2.0, 5.0])}, "above the clamp's lower end"),
@@ -141,7 +195,18 @@ def test_several_are_read_and_one_given_twice_is_one(write):
         ({"cause": "Away for {seconds} s."}, "cause may only name off_road_s"),
         ({"cause": "Away for {} s."}, "cause may only name off_road_s"),
         ({"cause": "{off_road_s.real.__class__}"}, "cause may only name off_road_s"),
-        ({"type": "Long"}, "should match pattern"),
+        ({"type": "Long"}, "'Long' is not allowed: use <area>.<name>, each of a to z and _ only"),
+        ({"chain": "mine2"}, "'mine2' is not allowed: use a to z and _ only"),
+        ({"when": {"perclos_60s": {"at_least": 15}}}, "at_least 15 never holds: the signal is 0 to 1"),
+        ({"when": {"openness": {"at_least": 5.0}}}, "openness: at_least 5 never holds: the signal is 0 to 1"),
+        ({"when": away(0.0)}, "off_road_s: at_least 0 always holds: the signal is 0 and more"),
+        ({"when": away(3.0, by_head=0.0)}, "by_head 0 always holds"),
+        ({"when": away(3.0, hold_above=-1.0)}, "hold_above -1 always holds"),
+        ({"when": away(3.0, clamp=[0.0, 4.0])}, "clamp 0 to 4 goes too far"),
+        ({"when": {"attend_buffer_s": {"at_most": 2.0}}}, "at_most 2 always holds: the signal is 0 to 2"),
+        ({"when": {"attend_buffer_s": {"at_most": -1.0}}}, "at_most -1 never holds"),
+        ({"when": {"attend_buffer_s": {"at_most": 1.0, "hold_below": 2.5}}}, "hold_below 2.5 always holds"),
+        ({"when": {"off_road_30s": {"unheeded_s": 31.0, "hold_above": 0.0}}}, "unheeded_s 31 never holds"),
         ({"clear_after_s": -1.0}, "greater than or equal to 0"),
         ({"speed": {"from_kmh": 20.0, "down_to_kmh": 30.0}}, "down_to_kmh (30) is above from_kmh (20)"),
         ({"severity": "urgent", "max_per_min": 2}, "urgent alerts are never held back"),
@@ -197,6 +262,16 @@ def test_a_contradiction_is_named_with_rule_and_line(write, rules, told):
         ({**EXTENDING, "extends": "./mine.yaml"}, 4, "extends this profile itself"),
         ({**EXTENDING, "drop": ["phones"]}, 6, "no chain or type is called 'phones'; did you mean phone?"),
         ({**EXTENDING, "rules": [{**LONG, "when": away(1.0)}]}, 6, "out of its clamp; "),
+        (
+            {**EXTENDING, "rules": [{**LONG, "when": away(3.5, hold_above=3.0)}]},
+            6,
+            "rule distraction.long: off_road_s, with the clamp of ",
+        ),
+        (
+            {**EXTENDING, "rules": [{**LONG, "when": away(3.5, hold_above=3.0)}]},
+            6,
+            ": hold_above (3) is above the clamp's lower end (2)",
+        ),
         ({**EXTENDING, "version": 0}, 2, "greater than or equal to 1"),
         ("name: a\nname: b\n", 2, "name stands here a second time"),
         ("name: &a x\nversion: *a\n", 2, "aliases (*name) are not taken here"),

@@ -251,6 +251,16 @@ def test_the_forward_direction_is_learned_only_while_driving_ahead():
         assert forward_after(elsewhere) == 0.0
 
 
+def test_a_head_too_unsure_to_judge_by_teaches_no_forward_direction():
+    aside = Scene(head_yaw_deg=38, visibility=0.1)
+    unsure = Story().then(40, replace(aside, head_sigma_deg=30))
+    final = judged(unsure)[-1]
+    assert (final.gaze_source, final.learned["forward"], final.baseline["head_yaw_deg"]) == (None, 0.0, 0.0)
+    assert final.signals["calibrating"].value == 1.0
+    known = at().then(40, replace(aside, head_sigma_deg=30)).then(8, aside)
+    assert last(known, "off_road_s") == pytest.approx(8.0, abs=0.1)
+
+
 def test_the_wheel_side_is_learned_on_the_road_by_mirror_glances():
     story = at()
     for _ in range(9):

@@ -74,6 +74,15 @@ def test_an_uncertain_gaze_is_not_used():
     assert read(replace(observation, eyes=eyes), CONFIG).gaze is None
 
 
+def test_an_uncertain_head_is_not_used_and_excuses_no_hidden_eyes():
+    assert read(seen(head_sigma_deg=17.0), CONFIG).head is not None
+    reading = read(seen(head_sigma_deg=17.1), CONFIG)
+    assert reading.head is None
+    assert reading.eyes_readable
+    aside = read(seen(head_sigma_deg=17.1, head_yaw_deg=50.0), CONFIG)
+    assert (aside.head, aside.eyes_readable, aside.turned) == (None, False, False)
+
+
 @pytest.mark.parametrize(("contrast", "blank"), [(1.0, True), (20.0, False), (math.nan, None)])
 def test_a_picture_without_contrast_is_blank(contrast, blank):
     assert read(seen(face=False, contrast=contrast), CONFIG).blank is blank

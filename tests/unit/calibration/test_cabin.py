@@ -1,14 +1,22 @@
 import json
+from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from dms.app import open_pipeline
 from dms.calibration.cabin import RIGHTWARD, Look, cabin_of, measured
-from dms.calibration.cabin_looks import by_zone, read_times, recorded
+from dms.calibration.cabin_looks import by_zone, read_times, recorded, watched
+from dms.cli import main
 from dms.cli.calibrate import calibrate
+from dms.config.cabin import meets_road
 from dms.config.cabin_file import read_cabin
+from dms.config.file import load_config
 from dms.errors import InputError
 from dms.resources import configs_folder
+from dms.sources import open_source
 
 CABINS = configs_folder() / "cabins"
 SEEN = {
@@ -35,6 +43,7 @@ events:
   - {at: 9.0, for: 2.8, do: gaze, yaw_deg: -9, pitch_deg: 8}
 """
 TIMES = "road: [0.5, 2.5]\ndriver_mirror: [3.7, 5.3]\ncluster: [6.7, 8.3]\ninner_mirror: [9.7, 11.3]\n"
+READABLE, UNREADABLE = {"openness": 0.02, "gaze_deg": None}, {"openness": None, "gaze_deg": None}
 TRUTH = {"driver_mirror": (-39, -12), "cluster": (4, -24), "inner_mirror": (29, 16)}
 
 
@@ -83,6 +92,49 @@ def test_a_zone_on_the_side_where_it_cannot_be_is_refused():
         cabin_of("mine", "right", looks())
 
 
+@pytest.mark.parametrize(
+    ("zone", "seen", "told"),
+    [
+        (
+            "cluster",
+            (-10.6, -2.1),
+            r"cluster was seen \+41 degrees aside and \+6 up, but lies below the road",
+        ),
+        ("lap", (-10.6, -2.1), r"lap was seen \+41 degrees aside and \+6 up, but lies below the road"),
+        ("cluster", (-2.0, -36.0), "within 25 degrees to each side"),
+        ("inner_mirror", (15.0, -1.0), r"inner_mirror was seen \+15 .* which is on the road"),
+    ],
+)
+def test_a_zone_seen_where_it_cannot_be_is_refused(zone, seen, told):
+    with pytest.raises(InputError, match=told):
+        cabin_of(
+            "mine",
+            "left",
+            {name: look for name, look in looks(**{zone: seen}).items() if name in ("road", zone)},
+        )
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.floats(-60, 60),
+    st.floats(-60, 40),
+    st.sampled_from(["cluster", "lap", "centre_display", "driver_mirror"]),
+)
+def test_what_is_made_can_be_read_again_or_is_refused(yaw_deg, pitch_deg, zone):
+    try:
+        made = cabin_of(
+            "mine",
+            "left",
+            {
+                name: Look(yaw, pitch, 2.0, 2.0, 60)
+                for name, (yaw, pitch) in (("road", (0.0, 0.0)), (zone, (-yaw_deg, pitch_deg)))
+            },
+        )
+    except InputError:
+        return
+    assert not meets_road(made.zones[zone].yaw_deg, made.zones[zone].pitch_deg)
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in CABINS.glob("*.yaml")))
 def test_the_shipped_zones_lie_on_the_sides_that_are_asked_for(name):
     cabin = read_cabin(name, CABINS)
@@ -118,30 +170,43 @@ def test_times_are_from_the_first_frame_and_checked(tmp_path):
             read_times(path)
 
 
-def test_a_record_of_frames_is_read_where_an_eye_was_seen(tmp_path):
+@pytest.mark.parametrize(
+    "wrong", ["lap: 12", "lap: [1, soon]", "lap: [1]", "- lap", "lap: [", "", "lap: [1, 2]\nlap: [3, 4]"]
+)
+def test_wrong_times_are_told_in_one_plain_line(tmp_path, wrong):
+    path = tmp_path / "times.yaml"
+    path.write_text(wrong)
+    with pytest.raises(InputError) as told:
+        read_times(path)
+    assert str(told.value).startswith(str(path))
+    assert "\n" not in str(told.value)
+    assert "pydantic" not in str(told.value)
+
+
+def test_a_record_of_frames_is_read_where_the_judgement_could_read_an_eye(tmp_path):
     path = tmp_path / "frames.jsonl"
     rows = [
         {"schema": "dms.run/1"},
-        {"schema": "dms.frame/1", "captured_s": 1.0, "gaze": [3.0, -4.0], "visibility": [0.9, 0.1]},
-        {"schema": "dms.frame/1", "captured_s": 1.1, "gaze": [3.0, -4.0], "visibility": [0.1, 0.1]},
-        {"schema": "dms.frame/1", "captured_s": 1.2, "gaze": None, "visibility": None},
+        {"schema": "dms.frame/1", "captured_s": 1.0, "gaze": [3.0, -4.0], "uncertainty": READABLE},
+        {"schema": "dms.frame/1", "captured_s": 1.1, "gaze": [3.0, -4.0], "uncertainty": UNREADABLE},
+        {"schema": "dms.frame/1", "captured_s": 1.2, "gaze": None, "uncertainty": UNREADABLE},
     ]
     path.write_text("\n".join(json.dumps(row) for row in rows))
-    assert list(recorded(path, 0.5)) == [(1.0, (3.0, -4.0)), (1.1, None), (1.2, None)]
+    assert list(recorded(path)) == [(1.0, (3.0, -4.0)), (1.1, None), (1.2, None)]
     path.write_text("{}\n")
     with pytest.raises(InputError, match="holds no frames"):
-        list(recorded(path, 0.5))
+        list(recorded(path))
     path.write_text("{\n")
     with pytest.raises(InputError, match=r"frames\.jsonl line 1"):
-        list(recorded(path, 0.5))
+        list(recorded(path))
 
 
-@pytest.mark.parametrize("lacks", [{"captured_s": None}, {"gaze": [1.0]}, {"visibility": 1.0}])
+@pytest.mark.parametrize("lacks", [{"captured_s": None}, {"gaze": [1.0]}, {"uncertainty": {}}])
 def test_a_frame_that_lacks_what_is_needed_is_refused_by_line(tmp_path, lacks):
-    frame = {"schema": "dms.frame/1", "captured_s": 1.0, "gaze": [3.0, -4.0], "visibility": [0.9, 0.1]}
+    frame = {"schema": "dms.frame/1", "captured_s": 1.0, "gaze": [3.0, -4.0], "uncertainty": READABLE}
     (tmp_path / "f.jsonl").write_text(json.dumps(frame) + "\n" + json.dumps({**frame, **lacks}) + "\n")
     with pytest.raises(InputError, match=r"f\.jsonl line 2 is no whole"):
-        list(recorded(tmp_path / "f.jsonl", 0.5))
+        list(recorded(tmp_path / "f.jsonl"))
 
 
 def run(*arguments):
@@ -163,6 +228,24 @@ def test_a_simulated_driver_is_calibrated_by_times(tmp_path):
     assert done.exit_code == 0, done.output
     assert "3 zones" in done.output
     near_truth(tmp_path / "mine.yaml")
+
+
+def test_a_drive_and_its_record_give_the_same_looks(tmp_path):
+    """One that shows nothing but a turned head for a while, whose eyes are not to be believed."""
+    turned = "  - {at: 1.0, for: 1.5, do: look, yaw_deg: 62, pitch_deg: 0}\n"
+    (tmp_path / "drive.yaml").write_text(DRIVE.replace("events:\n", f"events:\n{turned}"))
+    source = f"sim:{tmp_path / 'drive.yaml'}"
+    done = CliRunner().invoke(main, ["analyze", source, "--out", str(tmp_path / "frames.jsonl")])
+    assert done.exit_code == 0, done.output
+    config = load_config([], [f"source.uri={source}", "source.realtime=false"])
+    with closing(open_source(config.source)) as frames, open_pipeline(config, session="test") as pipeline:
+        live = list(watched(frames, pipeline, config))
+    told = list(recorded(tmp_path / "frames.jsonl"))[: len(live)]
+    assert [gaze is None for _, gaze in told] == [gaze is None for _, gaze in live]
+    assert 5 < sum(gaze is None for _, gaze in live) < len(live) / 2
+    for (at_s, seen), (told_s, read) in zip(live, told, strict=True):
+        assert told_s == pytest.approx(at_s)
+        assert read == (seen and pytest.approx(seen, abs=0.051))
 
 
 def test_a_simulated_driver_is_calibrated_by_asking(tmp_path):

@@ -48,6 +48,7 @@ def test_nothing_set_up_is_told_and_wants_no_cure():
     found = by_name(Config())
     assert {check.grade for check in found.values()} == {Grade.OK}
     assert "no source is set up" in found["speed"].detail
+    assert "no lockout, no standstill" in found["speed"].detail
 
 
 def test_a_broker_that_is_not_there_fails():

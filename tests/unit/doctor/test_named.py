@@ -46,6 +46,33 @@ def test_what_a_run_refuses_fails_here_too(override, name, words, wrong_cabin):
     assert words in result.output
 
 
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["alerts.profiles=[attend]"], ["sleep is not watched"]),
+        (["alerts.profiles=[{silent}]"], ["not told within 10 s: no_face, blocked"]),
+        (
+            ["alerts.profiles=[eu_ddaw]", "inputs.acknowledge.key.terminal=false"],
+            ["sleep is not watched", "fatigue.ddaw stays until it is acknowledged"],
+        ),
+    ],
+)
+def test_what_profiles_leave_untold_is_worth_knowing(overrides, words, tmp_path):
+    silent = tmp_path / "silent.yaml"
+    silent.write_text(
+        "name: silent\nversion: 1\ndescription: x\nextends: euroncap_2026\ndrop: [no_face, blocked]\n"
+    )
+    overrides = [override.format(silent=silent) for override in overrides]
+    check = by_name(*overrides)["profiles"]
+    assert check.grade is Grade.WARN
+    result = CliRunner().invoke(main, ["config", "check", *(x for o in overrides for x in ("--set", o))])
+    assert result.exit_code == 0
+    assert result.output.startswith("valid\nnote: ")
+    for word in words:
+        assert word in check.detail
+        assert word in result.output
+
+
 def test_gpio_without_a_line_is_no_valid_configuration():
     result = CliRunner().invoke(main, ["config", "check", "--set", "sinks.gpio.enabled=true"])
     assert result.exit_code == 2

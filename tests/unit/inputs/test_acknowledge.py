@@ -24,6 +24,12 @@ def configured(**acknowledge):
     return Config.model_validate({"inputs": {"acknowledge": acknowledge}})
 
 
+@pytest.fixture(autouse=True)
+def soon_trusted_again(monkeypatch):
+    """How long that takes is shown in test_keeper.py."""
+    monkeypatch.setattr("dms.keeper.STEADY_AFTER_S", 0.2)
+
+
 @pytest.fixture
 def told():
     return []

@@ -116,6 +116,7 @@ def test_no_code_can_send(module):
     ids=lambda error: type(error).__name__,
 )
 def test_a_bus_that_fails_is_opened_again_though_it_cannot_be_closed(monkeypatch, error):
+    monkeypatch.setattr("dms.keeper.STEADY_AFTER_S", 0.3)
     heard = Heard()
     with closing(CanInput(config("shaky"), heard)) as opened:
         until(lambda: listeners("shaky") == 1)

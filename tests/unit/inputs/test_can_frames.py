@@ -101,8 +101,8 @@ def configured(quantity, **layout):
         (configured("speed", length_bits=16, scale=0.01, invalid_from=0xFFFE), [0xFF, 0xFF], []),
         (configured("speed", length_bits=16), [1], []),
         (configured("gear", offset=-1.0), [0], [(Quantity.GEAR, -1.0)]),
-        (configured("reverse", length_bits=4, yes=7), [7], [(Quantity.REVERSE, 1.0)]),
-        (configured("reverse", length_bits=4, yes=7), [6], [(Quantity.REVERSE, 0.0)]),
+        (configured("reverse", length_bits=4, on_value=7), [7], [(Quantity.REVERSE, 1.0)]),
+        (configured("reverse", length_bits=4, on_value=7), [6], [(Quantity.REVERSE, 0.0)]),
         (configured("turn_left", start_bit=3, length_bits=1), [8], [(Quantity.TURN_LEFT, 1.0)]),
         (
             configured("steering", start_bit=7, length_bits=16, byte_order="big", signed=True, scale=-0.1),

@@ -12,6 +12,7 @@ from dms.config import Config
 from dms.config.inputs import GnssInputConfig, InputsConfig
 from dms.inputs.gnss import LINE_LIMIT_BYTES, GnssInput, speed_of
 from dms.inputs.reading import Quantity, Reading, Refusal
+from tests.pulse import until
 from tests.unit.inputs.hearing import WAIT_S, Heard
 
 VERSION = {"class": "VERSION", "release": "3.22", "rev": "3.22", "proto_major": 3, "proto_minor": 14}
@@ -100,6 +101,7 @@ def test_reports_in_pieces_and_several_at_once_are_read(gpsd):
         {"mode": 0.0},
         {"mode": "3"},
         {"eps": 5.0},
+        {"eps": -1.0},
         {"speed": None},
         {"speed": "fast"},
         {"speed": True},
@@ -168,7 +170,8 @@ def test_a_line_without_end_is_not_gathered(gpsd):
         assert heard.wait(lambda told: isinstance(told, Reading))
 
 
-def test_a_lost_connection_is_told_and_made_again(gpsd):
+def test_a_lost_connection_is_told_and_made_again(gpsd, monkeypatch):
+    monkeypatch.setattr("dms.keeper.STEADY_AFTER_S", 0.3)
     heard = Heard()
     with closing(GnssInput(config(gpsd.port), heard)) as opened:
         gpsd.accept().hang_up()
@@ -178,7 +181,7 @@ def test_a_lost_connection_is_told_and_made_again(gpsd):
         assert "closed the connection" in fault
         gpsd.accept().report(tpv(1, 10.0))
         heard.wait(lambda told: True)
-        assert opened.fault() is None
+        until(lambda: opened.fault() is None)
 
 
 def test_no_position_is_told_or_logged(gpsd, caplog):

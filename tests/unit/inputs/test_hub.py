@@ -10,7 +10,7 @@ from dms.config.inputs import CanInputConfig, InputsConfig, MqttInputConfig
 from dms.errors import ConfigError
 from dms.inputs import INPUTS
 from dms.inputs.hub import ACKNOWLEDGEMENTS_KEPT, Hub, open_hubs, open_inputs
-from dms.inputs.reading import Quantity, Reading
+from dms.inputs.reading import Quantity, Reading, Refusal
 from dms.records import NOTHING_KNOWN, Acknowledgement
 
 HEARD = InputsConfig(mqtt=MqttInputConfig(signals=True))
@@ -54,7 +54,18 @@ def test_faults_of_inputs_are_told():
 
 
 def test_without_inputs_nothing_is_known_and_nothing_is_missed():
-    assert Hub(InputsConfig()).context() == NOTHING_KNOWN
+    hub = Hub(InputsConfig())
+    assert hub.context() == NOTHING_KNOWN
+    assert hub.context().vehicle is hub.context().vehicle, "not made anew for every frame"
+    hub.add(Faulty())
+    assert hub.context().vehicle.faults == {"key": "no keyboard"}
+    assert NOTHING_KNOWN.vehicle.faults == {}
+
+
+def test_a_refusal_is_told_though_no_source_is_set_up():
+    hub = Hub(InputsConfig(), lambda: 100.0)
+    hub.tell(Refusal("mqtt", "malformed", "not plain ASCII", 100.0))
+    assert "not plain ASCII" in hub.context().vehicle.faults["mqtt"]
 
 
 @pytest.mark.parametrize(

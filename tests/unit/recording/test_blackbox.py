@@ -1,8 +1,12 @@
+import errno
 import logging
+import math
 import os
 import threading
 import time
+from collections import deque
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -212,6 +216,95 @@ def test_a_full_disk_is_told_and_lived_through(tmp_path, monkeypatch, caplog):
     assert box.figures()["bundles_written"] == 2
     assert "bundles are lost" in caplog.text
     assert box.fault() is None, "the next one was written: all is well again"
+
+
+def test_a_disk_that_turned_read_only_costs_bundles_and_no_more(tmp_path, monkeypatch):
+    def refuses(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    box = opened(tmp_path)
+    with monkeypatch.context() as broken:
+        for name in ("write_bytes", "unlink"):
+            broken.setattr(Path, name, refuses)
+        drive(box, long_drive())
+    assert (box.written, box.lost) == (0, 3)
+    assert "Read-only file system" in box.fault()
+
+
+def test_a_thread_that_died_is_told_and_what_waited_for_it(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(blackbox, "save", lambda *a: 1 / 0)
+    monkeypatch.setattr(threading, "excepthook", lambda *a: None)
+    box = opened(tmp_path, after_s=0.0)
+    first, second, third, *_ = judgements(Story(fps=10).attentive(3))
+    box.publish(first)
+    assert box.fault() is None
+    box.publish(replace(second, alerts=(samples.alert(id="a-1"), samples.alert(id="a-2"))))
+    box.publish(replace(third, alerts=(samples.alert(id="a-1", phase=Phase.END),)))
+    box._thread.join(10.0)
+    assert "its thread has ended" in box.fault()
+    box.close()
+    assert box.lost == 2
+    assert "2 bundles are lost" in caplog.text
+
+
+def test_an_alert_without_a_checkpoint_is_told_as_lost(tmp_path, caplog):
+    box = opened(tmp_path)
+    for message in judgements(long_drive()):
+        box.publish(replace(message, checkpoint=None))
+    box.close()
+    assert box.figures() == {"bundles_written": 0, "bundles_lost": 3, "moments_held": 0}
+    assert "no checkpoint" in box.fault()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_queue_may_shrink_at_any_moment(tmp_path, monkeypatch):
+    """The writing thread takes from it while the loop looks at it."""
+    box = opened(tmp_path)
+
+    class Shrinking(deque):
+        def __getitem__(self, index):
+            self.clear()
+            return super().__getitem__(index)
+
+        def __iter__(self):
+            raise RuntimeError("deque mutated during iteration")
+
+    monkeypatch.setattr(box, "_waiting_s", Shrinking([1.0]))
+    assert box._behind_s() == 0.0
+    box.close()
+
+
+def test_a_stamp_that_is_no_number_ends_no_bundle(tmp_path):
+    box = opened(tmp_path)
+    judges, takes = recorded.new_judges(), Checkpoints(30.0)
+    for number, seen in enumerate(recorded.sleeper().observations()):
+        if number % 10 == 0:
+            seen = replace(seen, captured_s=math.nan)
+        state = takes.due(seen.captured_s, judges.assessor, judges.alerts, False)
+        verdict = judged(seen, judges.assessor, judges.alerts)
+        box.publish(Judgement(seen, *verdict, {}, state))
+    box.close()
+    found = shelved(tmp_path)
+    assert found
+    for item in found:
+        with open_bundle(item.path) as bundle:
+            assert replay(bundle).difference is None
+            phases = {
+                alert.phase
+                for line in bundle.lines()
+                for alert in line.content.alerts
+                if alert.id == item.path.stem
+            }
+        assert Phase.END in phases
+
+
+def test_moments_that_are_not_kept_leave_no_gap_in_a_bundle(tmp_path, monkeypatch):
+    """A segment that is full is let go with all that is open: the next begins with another state."""
+    monkeypatch.setattr(blackbox, "MOST_MOMENTS", 1100)
+    drive(opened(tmp_path, after_s=30.0), recorded.sleeper(), every_s=80.0)
+    with open_bundle(tmp_path / "story-1.dms") as bundle:
+        assert replay(bundle).difference is None
+        assert bundle.manifest["lines"] == 1100
 
 
 def test_old_many_and_large_bundles_are_deleted(tmp_path):

@@ -1,11 +1,15 @@
 import io
 import json
+import math
 import zipfile
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from dms.errors import InputError
-from dms.recording.bundle import CHECKPOINT, MANIFEST, MOMENTS, open_bundle, save
+from dms.recording.bundle import CHECKPOINT, MANIFEST, MOMENTS, open_bundle, save, to_line
+from dms.recording.checkpoint import checkpoint
 from dms.recording.cut import copy, find
 from dms.recording.replay import replay
 from dms.testing import Story
@@ -34,6 +38,10 @@ def rebuilt(path, parts, compression=zipfile.ZIP_DEFLATED):
 def judged_again(path):
     with open_bundle(path) as bundle:
         return replay(bundle)
+
+
+def test_a_bundle_is_its_owners_alone(good):
+    assert good.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_bundle_judged_again_is_identical(good):
@@ -215,6 +223,30 @@ def test_landmarks_can_be_left_out(good, tmp_path):
         eyes = [line.written["observation"]["eyes"] for line in bundle.lines()]
         assert {e["landmarks"]["base64"] for e in eyes if e} == {None}
     assert judged_again(out).difference is None
+
+
+def test_landmarks_that_were_no_numbers_still_are_none_where_they_are_left_out(tmp_path):
+    """Else eyes that were not believed would be, and the judgement would differ."""
+    observations = [
+        replace(seen, eyes=replace(seen.eyes, landmarks=np.full((60, 2), math.nan)))
+        if 40 <= number < 60 and seen.eyes
+        else seen
+        for number, seen in enumerate(Story(fps=10).attentive(8).observations())
+    ]
+    judges = recorded.new_judges()
+    state = checkpoint(judges)
+    moments = recorded.moments_of(observations, judges)
+    bare, cut = tmp_path / "bare.dms", tmp_path / "cut.dms"
+    save(bare, recorded.MANIFEST, state, (to_line(moment, landmarks=False) for moment in moments))
+    whole = tmp_path / "whole.dms"
+    save(whole, recorded.MANIFEST, state, map(to_line, moments))
+    copy(whole, None, cut, landmarks=False)
+    for path in (whole, bare, cut):
+        assert judged_again(path).difference is None
+    for path in (bare, cut):
+        with open_bundle(path) as bundle:
+            points = [line.content.observation.eyes.landmarks for line in bundle.lines()]
+        assert not np.any(np.concatenate(points)[np.isfinite(np.concatenate(points))])
 
 
 def test_what_cannot_be_cut_is_told(good, tmp_path):

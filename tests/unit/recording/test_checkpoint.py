@@ -1,5 +1,6 @@
 import copy
 import json
+import math
 
 import pytest
 from hypothesis import given, settings
@@ -112,6 +113,13 @@ def test_checkpoints_come_before_the_first_frame_then_when_due_and_late_in_urgen
     takes = Checkpoints(30.0)
     back = [t for t in (50, 51, 10, 11) if takes.due(float(t), judges.assessor, judges.alerts, False)]
     assert (calm, tense, back) == ([0, 30, 60, 90], [0, 60], [50, 10])
+
+
+def test_no_checkpoint_is_taken_at_a_time_that_is_no_number():
+    judges, takes = recorded.new_judges(), Checkpoints(30.0)
+    times_s = [math.nan, math.nan, 5.0, math.nan, math.inf, 6.0, math.nan, 35.0]
+    taken = [bool(takes.due(t, judges.assessor, judges.alerts, False)) for t in times_s]
+    assert taken == [False, False, True, False, False, False, False, True]
 
 
 def test_state_that_cannot_be_kept_is_told_once_and_the_driver_is_judged_on(caplog):

@@ -1,4 +1,5 @@
 import json
+import math
 import os
 
 import pytest
@@ -104,6 +105,70 @@ def test_explain_as_json_holds_everything_by_name(records):
     assert told["at_start"]["vehicle"]["speed"]["kmh"] == 60.0
 
 
+def without_head(records, path, alert_id, phase):
+    """The lines from the frame on that tells this phase of the alert, or just before it."""
+    lines = (records / "frames.jsonl").read_text().splitlines()
+    told = [f'"id":"{alert_id}","type"' in line and f'"phase":"{phase}"' in line for line in lines]
+    path.write_text("\n".join([lines[0], *lines[told.index(True) :]]) + "\n")
+    return path
+
+
+def test_an_alert_whose_beginning_is_not_recorded_is_told_as_such(records, tmp_path):
+    """Nothing of a later moment is passed off as what it was raised on."""
+    path = without_head(records, tmp_path / "cut.jsonl", "story-2", "end")
+    told = explanation.explain(documents.excerpt(path, "story-2"))
+    text = story.to_text(told)
+    assert explanation.engines_in_force(told) == {}, "they depend on the level, which is not known"
+    told.run["cheapest"] = {}
+    assert explanation.engines_in_force(told) == {"eyes": "1.1 fp32"}
+    assert "Its beginning is not in this record: what it rested on is unknown." in text
+    assert not any(said in text for said in ("When it was raised", "What it rested on", "\n  Over."))
+    assert (explanation.to_dict(told)["at_start"], explanation.to_dict(told)["stages"]) == (None, [])
+    draw(told, tmp_path / "p.png")
+    listed = run(explain, "--from", path).output.splitlines()[0]
+    assert listed.startswith("story-2")
+    assert listed.endswith("(beginning not recorded)")
+    assert json.loads(run(explain, "--from", path, "--json").output)[0]["cause"] is None
+
+
+def test_the_first_frame_of_a_record_is_no_crossing_of_a_limit(records, tmp_path):
+    """Its value was there before: when the limit was reached is not known."""
+    path = without_head(records, tmp_path / "cut.jsonl", "story-2", "update")
+    told = explanation.explain(documents.excerpt(path, "story-2"))
+    assert told.frames[0]["signals"]["closure_s"] >= 3.0
+    assert told.stages == []
+    assert "Its beginning is not in this record" in story.to_text(told)
+    assert not any("closure_s reaches its limit 3 " in step.text for step in told.steps)
+    assert any("closure_s leaves its limit 3 " in step.text for step in told.steps)
+
+
+def test_every_stage_is_told_with_its_own_limits_at_its_own_time(records):
+    told = explanation.explain(documents.excerpt(records / "frames.jsonl", "story-2"))
+    reached = {stage.type: {limit.signal: limit.value for limit in stage.limits} for stage in told.stages}
+    assert reached["fatigue.microsleep"]["closure_s"] == 1.5
+    assert reached["fatigue.sleep"]["closure_s"] == 3.0
+    assert len(told.stages) == len({stage.type for stage in told.stages}), "an acknowledgement is no stage"
+    for stage in told.stages:
+        for limit in stage.limits:
+            if limit.kind == "at_least":
+                assert stage.frame["signals"][limit.signal] >= limit.value - 0.001
+
+
+def test_the_headline_tells_the_cause_that_the_list_tells(records):
+    listed = documents.alerts_in(records / "drive.dms")[1]
+    headline = story.to_text(explanation.explain(documents.excerpt(records / "drive.dms", "story-2")))
+    assert headline.splitlines()[1].strip() == listed.cause
+    assert listed.type in headline.splitlines()[0]
+
+
+def test_a_folder_of_nothing_but_broken_bundles_is_an_error(tmp_path):
+    assert run(explain, "--from", tmp_path).exit_code == 0  # empty: no alerts
+    for name in ("a.dms", "b.dms"):
+        (tmp_path / name).write_bytes(b"{")
+    with pytest.raises(documents.InputError, match="none of 2 bundles can be read"):
+        documents.alerts_in(tmp_path)
+
+
 def test_an_alert_that_is_not_there_is_an_error_that_names_the_way(records):
     for name in ("drive.dms", "frames.jsonl", "."):
         with pytest.raises(documents.InputError, match="no alert story-99"):
@@ -157,6 +222,22 @@ def test_a_line_that_is_still_being_written_is_left_alone(tmp_path):
         file.write(b'{"schema": "dms.fr')
     assert [item.id for item in documents.alerts_in(tmp_path / "x.jsonl")] == ["s-1"]
     assert documents.excerpt(tmp_path / "x.jsonl", "s-1").phases[0]["phase"] == Phase.START.value
+
+
+def test_what_was_told_at_no_time_is_passed_over(tmp_path):
+    """A stamp that cannot be is null in the lines; it hides no alert."""
+    sink = JsonlSink(tmp_path / "x.jsonl", origin=ORIGIN)
+    sink.publish(samples.judgement(captured_s=8.0))
+    sink.publish(Health(math.nan, HealthState.DEGRADED, {"source_lost": "no frame"}))
+    sink.publish(samples.judgement(captured_s=math.nan))
+    sink.publish(samples.judgement(captured_s=9.0))
+    sink.publish(samples.judgement(captured_s=10.0, alerts=[samples.alert(id="s-1", at_s=10.0)]))
+    sink.close()
+    assert '"captured_s":null' in (tmp_path / "x.jsonl").read_text()
+    assert [item.id for item in documents.alerts_in(tmp_path / "x.jsonl")] == ["s-1"]
+    found = documents.excerpt(tmp_path / "x.jsonl", "s-1")
+    assert ([frame["captured_s"] for frame in found.frames], found.told) == ([8.0, 9.0, 10.0], [])
+    assert "Alert s-1" in run(explain, "s-1", "--from", tmp_path / "x.jsonl").output
 
 
 def test_an_id_of_another_run_in_the_same_file_is_not_mixed_in(tmp_path):

@@ -1,5 +1,7 @@
+import errno
 import json
 from importlib import resources
+from pathlib import Path
 
 import cv2
 import pytest
@@ -36,6 +38,16 @@ def test_video_and_truth_go_together(tmp_path):
     assert rows[5]["openness"] == [0.0, 0.0]
     assert rows[5]["captured_s"] == 0.5
     assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.mp4", "clip.truth.jsonl"]
+
+
+def test_a_disk_that_turned_read_only_is_told(tmp_path, monkeypatch):
+    def refuses(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for name in ("replace", "unlink"):
+        monkeypatch.setattr(Path, name, refuses)
+    with pytest.raises(InputError, match="Read-only file system"):
+        simulate(SCRIPT, tmp_path / "clip.mp4")
 
 
 def test_nothing_half_written_stays_behind(tmp_path):

@@ -22,6 +22,12 @@ def tell(sink, id="a", **changes):
     sink.publish(samples.judgement(alerts=[samples.alert(id=id, **changes)]))
 
 
+@pytest.fixture(autouse=True)
+def soon_trusted_again(monkeypatch):
+    """How long that takes is shown in test_keeper.py."""
+    monkeypatch.setattr("dms.keeper.STEADY_AFTER_S", 0.2)
+
+
 @pytest.fixture
 def sink(board):  # noqa: F811
     made = GpioSink(BUZZER)
@@ -56,6 +62,13 @@ def test_graver_takes_over_at_once(board, sink):  # noqa: F811
     tell(sink, "b", severity=Severity.EMERGENCY)
     until(lambda: board.log[-1] == {7})
     assert sink.figures()["begun_max_s"] < 1
+
+
+def test_the_urgent_line_comes_on_when_what_is_told_once_escalates(board, sink):  # noqa: F811
+    tell(sink, type="sensor.no_face", severity=Severity.WARNING)
+    until(lambda: board.log[2:] == [{5}, set()] * 2)
+    tell(sink, type="sensor.no_face", severity=Severity.URGENT, phase=Phase.UPDATE)
+    until(lambda: board.log[2:] == [{5}, set()] * 4)
 
 
 def test_a_severity_without_a_line_drives_none(board, sink):  # noqa: F811

@@ -150,3 +150,18 @@ def test_closing_lets_what_waits_run(hook, tmp_path):
         tell(sink, f"e{number}")
     sink.close()
     assert (tmp_path / "ran").read_text().split() == [f"e{n}" for n in range(5)]
+
+
+def test_events_that_still_wait_at_the_end_are_counted_and_told_once(hook, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("dms.sinks.hook.CLOSED_WITHIN_S", 0.2)
+    sink = hook("touch ran; sleep 100", at_most=1, timeout_s=60)
+    for number in range(4):
+        tell(sink, f"e{number}")
+    until((tmp_path / "ran").exists)
+    sink.close()
+    until(lambda: sink.figures()["runs"] == 1)
+    figures = sink.figures()
+    assert (figures["runs"], figures["runs_failed"], figures["events_dropped"]) == (1, 1, 3)
+    assert [r.message for r in caplog.records if "dropped" in r.message] == [
+        "hook: 3 events were waiting when dms ended, and are dropped"
+    ]

@@ -166,3 +166,18 @@ def test_what_is_told_once_ends_by_itself():
     assert any(voice.fill(RATE_HZ))
     assert not any(voice.fill(RATE_HZ))
     assert standing.figures()["patterns_begun"] == 1
+
+
+def test_what_is_told_once_sounds_anew_when_it_escalates_at_its_very_end():
+    standing = Standing()
+    voice = Voice(standing, 1.0)
+
+    def note(severity, phase):
+        alert = samples.alert(id="a", type="sensor.no_face", severity=severity, phase=phase)
+        standing.take(samples.judgement(alerts=[alert]))
+
+    note(Severity.CAUTION, Phase.START)
+    voice.fill(RATE_HZ)
+    note(Severity.URGENT, Phase.UPDATE)
+    sound = np.frombuffer(voice.fill(RATE_HZ), "<i2")
+    assert np.abs(sound).max() > 1000

@@ -76,3 +76,14 @@ def test_bad_health_is_told_once_a_run(standing):
     standing.played(standing.call())
     assert not standing.take(Health(1.0, HealthState.DEGRADED))
     assert standing.take(Health(1.0, HealthState.FAULT))
+
+
+def test_what_is_told_once_is_told_again_when_it_escalates(standing):
+    tell(standing, type="sensor.no_face", severity=Severity.CAUTION)
+    standing.played(standing.call())
+    for _ in range(2):
+        tell(standing, type="sensor.no_face", severity=Severity.URGENT, phase=Phase.UPDATE)
+    assert due(standing) == ("a", Severity.URGENT)
+    standing.played(standing.call())
+    tell(standing, type="sensor.no_face", severity=Severity.URGENT, phase=Phase.UPDATE)
+    assert due(standing) is None

@@ -6,11 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
+from dms.config.assess import AvailabilityConfig
 from dms.records import Box, Face, Frame, FrameState, ImageQuality, Luma, Observation
 from dms.stages.quality import QualityStage
 from dms.stages.scenery import RELEARN_S
 
 FPS = 10
+CONFIG = AvailabilityConfig()
 DRIVER = Box(260.0, 100.0, 380.0, 260.0)
 
 
@@ -26,8 +28,10 @@ def noisy(image: Luma, seed: int, sigma: float = 1.5) -> Luma:
     return np.clip(image + noise, 0, 255).astype(np.uint8)
 
 
-def watched(images: Sequence[Luma], driver: Box | None = DRIVER) -> list[ImageQuality]:
-    stage, found = QualityStage(), []
+def watched(
+    images: Sequence[Luma], driver: Box | None = DRIVER, config: AvailabilityConfig = CONFIG
+) -> list[ImageQuality]:
+    stage, found = QualityStage(config), []
     for number, image in enumerate(images):
         now_s = number / FPS
         face = Face(now_s, driver, 0.9, tracked=True) if driver else None
@@ -138,3 +142,12 @@ def test_the_new_view_is_learned_in_time() -> None:
     assert found[15 * FPS] < 0.5  # type: ignore[operator]
     assert found[-1] is not None
     assert found[-1] > 0.9
+
+
+@pytest.mark.parametrize("limit", [{"dark_brightness": 200.0}, {"glare_saturated": 0.001}], ids=str)
+def test_what_is_configured_as_dark_or_glaring_teaches_no_view(limit: dict[str, float]) -> None:
+    images = drive(10, cabin())
+    for image in images:
+        image[:40, :40] = 255
+    assert watched(images)[-1].view is not None
+    assert {quality.view for quality in watched(images, config=AvailabilityConfig(**limit))} == {None}

@@ -12,7 +12,7 @@ from dms.records import Box, Direction, Eye, Eyes, Face, Frame, FrameState, Obse
 from dms.stages import filled
 from dms.stages.distraction import DistractionStage
 from dms.stages.eyes import EyesStage
-from dms.stages.face import FaceStage, anchor_grid, decode, iou
+from dms.stages.face import FaceStage, anchor_grid, decode
 from dms.stages.fatigue import FatigueStage
 from dms.stages.views import CutView
 
@@ -133,8 +133,8 @@ def test_decode_suppresses_doubles() -> None:
 
 
 def test_iou() -> None:
-    assert iou(Box(0, 0, 2, 2), Box(1, 0, 3, 2)) == pytest.approx(1 / 3)
-    assert iou(Box(0, 0, 1, 1), Box(2, 2, 3, 3)) == 0
+    assert Box(0, 0, 2, 2).iou(Box(1, 0, 3, 2)) == pytest.approx(1 / 3)
+    assert Box(0, 0, 1, 1).iou(Box(2, 2, 3, 3)) == 0
 
 
 def eyes_stage(presence: float) -> EyesStage:

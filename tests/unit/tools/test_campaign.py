@@ -9,6 +9,7 @@ from dms.cli import main
 from dms.errors import InputError, SourceEnded
 from dms.records import Assessment, DriverState, Judgement, Observation, UnknownCause
 from dms.simulator.script import Script
+from dms.summary import SummarySink
 from dms.tools.campaign import plan, report
 from dms.tools.campaign.drive import CONDITION, Drive, events_of
 from dms.tools.campaign.figures import figures
@@ -98,7 +99,39 @@ def test_a_miss_is_silent_only_where_all_was_said_to_be_known():
     assert told.sure_share(0.0, 10.0) == 0.7
     assert told.sure_share(7.0, 10.0) == 0.0
     assert told.sure_share(20.0, 30.0) == 0.0
-    assert told.judged_s == 8.0
+
+
+def test_a_group_with_nothing_to_count_is_not_called_good(tmp_path):
+    groups = figures(
+        [
+            Trial(Group("light", "none due"), 1, 3600.0, 1800.0, (), ("fatigue.yawn",)),
+            Trial(Group("light", "no time"), 1, 0.0, 0.0, (), ()),
+        ]
+    )
+    none_due, no_time = groups
+    assert (none_due.miss_rate, none_due.miss_interval, none_due.false_per_hour) == (None, None, 1.0)
+    assert (no_time.false_per_hour, no_time.false_interval, no_time.availability) == (None, None, None)
+    assert report.rows(groups)[2][6:9] == ("-", "-", "-")
+    json.dumps([of.to_dict() for of in groups], allow_nan=False)
+    report.plot(groups, tmp_path / "c.png")
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_time_judged_is_that_of_the_summary_without_gaps(monkeypatch):
+    """Three frames, then none for 5 s, then two."""
+
+    def judge(config, drive, sinks, interrupted):
+        summary = SummarySink()
+        for now_s in (0.0, 0.5, 1.0, 6.0, 6.5):
+            state = DriverState.UNKNOWN if now_s == 0.5 else DriverState.ATTENTIVE
+            judgement = Judgement(Observation(now_s, 1), Assessment(now_s, state), (), {})
+            for sink in (summary, *sinks(None)):
+                sink.publish(judgement)
+        return summary.summary({}, 1.0)
+
+    monkeypatch.setattr("dms.tools.campaign.trial.judge_recording", judge)
+    trial = judged(GROUPS[0], 1)
+    assert (trial.seconds, trial.judged_s) == (1.5, pytest.approx(1.0))
 
 
 @pytest.mark.slow

@@ -13,7 +13,15 @@ from dms.errors import InputError
 from dms.resources import demo_clip
 from dms.summary import AlertRecord
 from dms.tools import event_report
-from dms.tools.event_truth import Event, find_clips, joined, read_events, simulated_events, truth_of
+from dms.tools.event_truth import (
+    Event,
+    Timeline,
+    find_clips,
+    joined,
+    read_events,
+    read_timeline,
+    truth_of,
+)
 from dms.tools.events import ClipScore, compare, required_s, score_clip, total
 
 PROFILE = load_profile("euroncap_2026")
@@ -31,9 +39,34 @@ CLOSED = Event(kind="eyes_closed", start_s=10.0, end_s=14.0)
 
 
 def test_what_a_rule_requires_is_read_from_the_profile():
-    assert required_s("eyes_closed", PROFILE) == 1.5
-    assert required_s("look_away", PROFILE) == 3.0
-    assert required_s("phone", PROFILE) == 2.0
+    assert required_s("eyes_closed", PROFILE.rules) == 1.5
+    assert required_s("look_away", PROFILE.rules) == 3.0
+    assert required_s("phone", PROFILE.rules) == 2.0
+    assert required_s("look_away", load_profile("attend").rules) == 2.0  # a full buffer drains in 2 s
+    assert required_s("eyes_closed", load_profile("r171_like").rules) == 5.0
+    assert required_s("eyes_closed", load_profile("attend").rules) is None
+
+
+def test_a_look_away_is_told_by_every_profile_that_has_a_rule_for_it():
+    look = Event(kind="look_away", start_s=10.0, end_s=18.0)
+    for name, type_ in (
+        ("attend", "distraction.attend"),
+        ("r171_like", "distraction.eyes_on"),
+        ("eu_addw", "distraction.addw"),
+    ):
+        given = [alert(type_, 10.2, 16.0, 18.2)]
+        score = compare("clip", [look], given, 60.0, load_profile(name))
+        assert (score.told[0].alert, score.false) == (given[0], ())
+        # Truth does not say where the look goes: only AttenD must tell it wherever that is.
+        assert score.told[0].due == (name == "attend")
+
+
+def test_of_several_profiles_the_first_rule_must_tell_an_event():
+    both = (load_profile("fleet_guardian"), PROFILE)
+    score = compare("clip", [CLOSED], [alert("fatigue.microsleep", 10.2, 11.8, 14.5)], 60.0, *both)
+    assert (score.told[0].required_s, score.false) == (1.5, ())
+    look = Event(kind="look_away", start_s=20.0, end_s=23.5)
+    assert [compare("clip", [look], [], 60.0, *p).told[0].due for p in (both[:1], both)] == [False, True]
 
 
 def test_an_event_that_was_told_has_its_delays():
@@ -115,6 +148,11 @@ def test_drowsiness_may_be_told_later_than_the_closed_eyes_but_not_before():
     assert scored([CLOSED], [alert("fatigue.drowsy", 40, 60, 90)]).told[0].alert is None
 
 
+def test_the_warning_of_drowsiness_of_ddaw_may_be_told_later_too():
+    late = [alert("fatigue.ddaw", 40, 60, 90)]
+    assert not compare("clip", [CLOSED], late, 120.0, load_profile("eu_ddaw")).false
+
+
 def test_looks_with_hardly_a_pause_are_one():
     looks = [Event(kind="look_away", start_s=s, end_s=e) for s, e in ((1, 2), (2.1, 4), (6, 7))]
     assert [(e.start_s, e.end_s) for e in joined([*looks[1:], looks[0]])] == [(1, 4), (6, 7)]
@@ -136,11 +174,17 @@ def test_events_beside_a_clip_win(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("- {kind: nap, start_s: 1, end_s: 2}", "no kind 'nap'; there are eyes_closed"),
-        ("- {kind: yawn, start_s: 2, end_s: 1}", "end_s must be after start_s"),
+        ("# one\n- {kind: nap, start_s: 1, end_s: 2}", "e.yaml:2: no kind 'nap'; there are eyes_closed"),
+        ("- {kind: yawn, start_s: 2, end_s: 1}", "e.yaml:1: end_s must be after start_s"),
         ("- {kind: yawn, start_s: 2}", "end_s: Field required"),
-        ("- {kind: yawn, start_s: -1, end_s: 1}", "start_s: Input should be greater"),
-        ("kind: yawn", "valid list"),
+        ("- kind: yawn\n  start_s: -1\n  end_s: 1", "e.yaml:2: start_s: Input should be greater"),
+        (
+            "- {kind: yawn, start_s: 1, end_s: 2, eyes: 2}",
+            "eyes: unknown key; there are kind, start_s, end_s",
+        ),
+        ("- yawn", r"e.yaml:1: no event; expected a YAML list of \{kind"),
+        ("kind: yawn", "holds no list: write a YAML list of .* with the kinds eyes_closed"),
+        ("# nothing\n", r"is empty: write a YAML list of .*, or \[\] where nothing happens"),
         ("- [", "cannot read the events"),
     ],
 )
@@ -150,15 +194,25 @@ def test_malformed_events_are_refused(tmp_path: Path, text: str, fault: str):
         read_events(tmp_path / "e.yaml")
 
 
+def test_a_timeline_may_say_that_nothing_happens_and_when_it_ends(tmp_path: Path):
+    (tmp_path / "e.yaml").write_text("[]\n")
+    assert read_timeline(tmp_path / "e.yaml") == Timeline(())
+    shown = {"events": [], "head_deg": None}
+    lines = [json.dumps({"captured_s": second, **shown}) for second in (0.0, 1.0)]
+    (tmp_path / "e.truth.jsonl").write_text("\n".join(lines))
+    assert read_timeline(tmp_path / "e.truth.jsonl") == Timeline((), 1.0)
+
+
 def test_a_clip_without_truth_is_refused_with_the_cure(tmp_path: Path):
     with pytest.raises(InputError, match=r"write drive\.events\.yaml beside it"):
         truth_of(tmp_path / "drive.mp4")
 
 
 def test_a_foreign_truth_is_refused(tmp_path: Path):
-    (tmp_path / "x.truth.jsonl").write_text('{"captured_s": 0}\n')
-    with pytest.raises(InputError, match="no truth of a simulated clip"):
-        simulated_events(tmp_path / "x.truth.jsonl")
+    for content in ('{"captured_s": 0}\n', ""):
+        (tmp_path / "x.truth.jsonl").write_text(content)
+        with pytest.raises(InputError, match="no truth of a simulated clip"):
+            read_timeline(tmp_path / "x.truth.jsonl")
 
 
 def test_clips_are_found_in_folders_and_missing_ones_told(tmp_path: Path):
