@@ -22,8 +22,8 @@ run: $(VENV)/.run-ready ## Play the demonstration (or SOURCE=…): alerts as the
 	@mkdir -p out
 	$(BIN)/dms run --config configs/demo.yaml --set sinks.jsonl.path=out/demo.jsonl $(if $(SOURCE),--source '$(SOURCE)')
 
-test: $(VENV)/.dev-ready ## Run all tests.
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev-ready ## Run all tests, on all processors.
+	$(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
 test-platforms: $(VENV)/.platforms-ready ## Prove every engine file on all runtimes; needs none of their hardware.
 	$(BIN)/python -m pytest tests/platforms tests/contracts/test_backends.py

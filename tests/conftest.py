@@ -24,6 +24,16 @@ hush_opencv()
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """What was captured may hold text that is no Unicode, by tests of bad input: workers cannot send it."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
+
+
 @pytest.fixture(autouse=True)
 def _no_service_manager(monkeypatch):
     """Tests never talk to the service manager that happens to run them."""
