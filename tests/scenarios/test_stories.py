@@ -8,8 +8,8 @@ from tests.scenarios.stories import STORIES
 from tests.scenarios.telling import RATES
 
 
+@pytest.mark.parametrize("fps", RATES, ids=lambda fps: f"{fps:g}fps")  # a story's rates follow each other
 @pytest.mark.parametrize("name", STORIES)
-@pytest.mark.parametrize("fps", RATES, ids=lambda fps: f"{fps:g}fps")
 def test_story(name, fps):
     assert STORIES[name].wrong_at(fps) == [], STORIES[name].title
 
