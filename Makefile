@@ -28,7 +28,8 @@ test: $(VENV)/.dev-ready ## Run all tests, on all processors.
 test-platforms: $(VENV)/.platforms-ready ## Prove every engine file on all runtimes; needs none of their hardware.
 	$(BIN)/python -m pytest tests/platforms tests/contracts/test_backends.py
 	$(BIN)/dms engines build all --aot sm86,sm89,sm120
-	$(BIN)/dms engines verify all --backend ort --backend openvino --backend litert --backend qnn
+	printf '%s\n' eyes distraction fatigue face | xargs -P "$$(nproc)" -I NET \
+	    $(BIN)/dms engines verify NET --backend ort --backend openvino --backend litert --backend qnn
 
 lint: $(VENV)/.dev-ready ## Check style, types and the import order; change nothing.
 	$(BIN)/ruff format --check .
