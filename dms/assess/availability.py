@@ -233,7 +233,7 @@ class Availability:
     def _note_lacking(self, tick: Tick, reading: Reading) -> None:
         lacks = _missing(reading)
         self._latest = lacks or self._latest
-        self._lacking.update(tick.now_s, lacks is not None)
+        self._lacking.update(tick.now_s, lacks is not None, tick.last_s)  # unseen between the frames, too
 
     def _note_unjudged(self, tick: Tick, reading: Reading) -> None:
         """Count what was lost for how long; a head turned aside is a look away, not eyes that are lost."""

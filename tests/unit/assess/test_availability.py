@@ -116,6 +116,12 @@ def test_a_gap_is_no_overload_when_frames_are_back() -> None:
     assert not any(UnknownCause.OVERLOAD in a.unknown_causes for a in back)
 
 
+@pytest.mark.parametrize("fps", [5.0, 30.0])
+def test_who_hides_his_eyes_while_no_frame_comes_is_not_called_attentive(fps: float) -> None:
+    back = [a for a in judge(known(fps).silence(2).sunglasses(0.4), CONFIG) if a.captured_s > START_S + 1]
+    assert {a.state for a in back} == {DriverState.UNKNOWN}
+
+
 def test_a_frozen_stream_stops_all_timers() -> None:
     story = known().closed(0.4).then(20.0, Scene(openness=0.05, change=0.0))
     assert max(a.signals["closure_s"].value or 0.0 for a in judge(story, CONFIG)) < 1.5
